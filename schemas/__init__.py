@@ -1,0 +1,1 @@
+"""The contract between the wings: what crosses, one definition each."""

@@ -1,0 +1,70 @@
+"""What a team is told: alerts and presence notices."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+
+class AlertFactor(TypedDict):
+    """One reason, in thousandths of log-odds."""
+
+    family: str
+    weight_milli: int
+    agency_kind: str
+    age_days: int
+
+
+class FeedLag(TypedDict):
+    """A feed that is behind its limit."""
+
+    agency: str
+    behind_s: int
+
+
+class Alert(TypedDict):
+    """See avro/alert.avsc for what each field means."""
+
+    alert_id: str
+    version: int
+    state: Literal["raised", "updated", "cleared", "retracted"]
+    direction: Literal["escalate", "step_down"]
+    partnership: str
+    team: str
+    rule: str
+    rule_version: int
+    household: str
+    person: str
+    records: list[bytes]
+    known_to: list[str]
+    raised_at: int
+    changed_at: int
+    committed_at: int | None
+    score_ppm: int
+    threshold_ppm: int
+    horizon_days: int
+    model: str
+    opening: bool
+    factors: list[AlertFactor]
+    behind: list[FeedLag]
+    clears_at_ppm: int
+    respond_by_at: int | None
+    correction: str
+
+
+class Presence(TypedDict):
+    """See avro/presence.avsc. The schema has no field that could hold content."""
+
+    notice_id: str
+    kind: Literal["known_call", "presented"]
+    team: str
+    partnership: str
+    person: str
+    records: list[bytes]
+    status: str
+    presented_at: int
+    presented_to: str
+    responsible_team: str
+    office_number: str
+    out_of_hours_number: str
+    contacts: int
+    committed_at: int | None

@@ -1,0 +1,60 @@
+"""Rules that change by two signatures, and what named people decide at a desk."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypedDict
+
+NAMES: Final = ("register", "rules", "model", "linkage", "protocols", "excused", "golive")
+
+
+class Approval(TypedDict):
+    """One approver's signature over `statement`."""
+
+    approver: str
+    signature: bytes
+
+
+class Control(TypedDict):
+    """See avro/control.avsc."""
+
+    partnership: str
+    name: str
+    version: int
+    effective_at: int
+    body: str
+    approvals: list[Approval]
+
+
+class Response(TypedDict):
+    """See avro/response.avsc."""
+
+    response_id: bytes
+    partnership: str
+    agency: str
+    team: str
+    user: str
+    action: Literal[
+        "acknowledge", "assign", "snooze", "act", "close", "dispute_link", "dispute_score",
+        "must_link", "cannot_link",
+    ]  # fmt: skip
+    alert_id: str
+    records: list[bytes]
+    until_at: int | None
+    verdict: Literal["none", "true_positive", "false_positive"]
+    decided_at: int
+
+
+def statement(partnership: str, name: str, version: int, effective_at: int, body: str) -> bytes:
+    """What an approver of a control signs.
+
+    Returns:
+        Length-prefixed bytes for Ed25519.
+    """
+    parts = (
+        b"sightline control",
+        partnership.encode(),
+        name.encode(),
+        b"%d,%d" % (version, effective_at),
+        body.encode(),
+    )
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)

@@ -1,0 +1,188 @@
+"""Tables of plain values, and the deltas that carry their changes.
+
+Decides how state is held, changed, packed, folded and compared. Does not know what any table means: the tables
+themselves are declared in streams/partnership.py, next to the logic that uses them.
+
+A value is never changed in place: `table[key] = new_value` is the only way, so that every change is in the delta.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
+
+K = TypeVar("K", bound=bytes | str)
+V = TypeVar("V")
+Raw = msgspec.Raw
+Change = tuple[str, int, bytes | str, Raw | None]
+"""One changed row: partnership, table number, key, packed value or None where the row is gone."""
+
+_changes = msgspec.msgpack.Decoder(list[Change])
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Table(dict[K, V], Generic[K, V]):
+    """A mapping that remembers which rows changed since the last `Tables.take_delta`.
+
+    Iteration order is not part of its meaning (a recovered table has another): never let a result depend on it.
+    """
+
+    __slots__ = ("dirty",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dirty: dict[K, None] = {}
+
+    def __setitem__(self, key: K, value: V) -> None:
+        self.dirty[key] = None
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key: K) -> None:
+        self.dirty[key] = None
+        super().__delitem__(key)
+
+    def load(self, key: K, value: V | None) -> None:
+        """Set or drop a row without marking it: it came from a delta or a snapshot."""
+        if value is None:
+            super().pop(key, None)
+        else:
+            super().__setitem__(key, value)
+
+    def pop(self, *_: object) -> Any:
+        """Not offered: it would escape the delta."""
+        raise NotImplementedError
+
+    clear = update = setdefault = popitem = pop
+
+
+class Spec(NamedTuple):
+    """Declares one table. Its number is its place in the list of specs: append, never reorder."""
+
+    name: str
+    value: Any
+
+
+class Tables:
+    """All tables of one partnership, by name."""
+
+    def __init__(self, partnership: str, specs: tuple[Spec, ...]) -> None:
+        self.partnership = partnership
+        self._tables: list[Table[Any, Any]] = [Table() for _ in specs]
+        self._decoders = [msgspec.msgpack.Decoder(spec.value) for spec in specs]
+        self._by_name = {spec.name: table for spec, table in zip(specs, self._tables, strict=True)}
+
+    def __getitem__(self, name: str) -> Table[Any, Any]:
+        return self._by_name[name]
+
+    def take_delta(self) -> list[Change]:
+        """Rows changed since the last call, each once, in the order of first change."""
+        changes: list[Change] = []
+        for number, table in enumerate(self._tables):
+            if table.dirty:
+                for key in table.dirty:
+                    value = table.get(key)
+                    changes.append((self.partnership, number, key, None if value is None else Raw(_encode(value))))
+                table.dirty = {}
+        return changes
+
+    def load(self, number: int, key: bytes | str, value: Raw | None) -> None:
+        """Take one row of a delta or snapshot."""
+        table = self._tables[number]
+        table.load(key, None if value is None else self._decoders[number].decode(value))
+
+    def rows(self) -> Iterator[Change]:
+        """Every row, packed, in canonical order (table, key)."""
+        for number, table in enumerate(self._tables):
+            for key in sorted(table):
+                yield self.partnership, number, key, Raw(_encode(table[key]))
+
+
+class Out(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One output of `step`, uncut: the publisher cuts it to the receiver's protocol.
+
+    Attributes:
+        kind: `alert`, `presence`, `view`, `link`, `score` or `dead_letter`.
+        to: Team for alert and presence, agency for view and dead_letter, empty for the operators' topics.
+        partnership: Partnership.
+        body: msgpack of the message by kind; see streams/outbox.py.
+    """
+
+    kind: str
+    to: str
+    partnership: str
+    body: bytes
+
+
+class Outcome(NamedTuple):
+    """What one call of `step` did.
+
+    Attributes:
+        delta: Packed list of `Change`; applying it to the state before gives the state after.
+        outbox: Outputs in order.
+        counts: (agency, outcome) -> messages, for metrics only; outcomes are applied, duplicate, late, orphan,
+            dead_letter, tick.
+    """
+
+    delta: bytes
+    outbox: tuple[Out, ...]
+    counts: Mapping[tuple[str, str], int]
+
+
+def pack_delta(changes: list[Change]) -> bytes:
+    """Bytes of a delta."""
+    return _encode(changes)
+
+
+def unpack_delta(delta: bytes) -> list[Change]:
+    """Changes of a delta; values stay packed.
+
+    Raises:
+        msgspec.DecodeError: The bytes are not a packed delta.
+    """
+    return _changes.decode(delta)
+
+
+class RawState:
+    """Folded state with values left packed: enough to snapshot, verify and compare, for any behaviour."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, int, bytes | str], bytes] = {}
+
+    def apply(self, delta: bytes) -> None:
+        """Fold one delta."""
+        for partnership, number, key, value in unpack_delta(delta):
+            if value is None:
+                self.rows.pop((partnership, number, key), None)
+            else:
+                self.rows[partnership, number, key] = bytes(value)
+
+    def changes(self) -> Iterator[Change]:
+        """Every row in canonical order."""
+        for partnership, number, key in sorted(self.rows, key=_canonical):
+            yield partnership, number, key, Raw(self.rows[partnership, number, key])
+
+    def pack(self) -> bytes:
+        """Snapshot bytes: a delta that makes this state from nothing."""
+        return pack_delta(list(self.changes()))
+
+    def digest(self) -> bytes:
+        """SHA-256 over the canonical rows, 32 bytes; equal states have equal digests."""
+        return digest(self.changes())
+
+
+def _canonical(row: tuple[str, int, bytes | str]) -> tuple[str, int, bytes]:
+    partnership, number, key = row
+    return partnership, number, key if isinstance(key, bytes) else key.encode()
+
+
+def digest(rows: Iterable[Change]) -> bytes:
+    """SHA-256 over rows in the order given, 32 bytes."""
+    sha = hashlib.sha256()
+    for row in rows:
+        packed = _encode(row)
+        sha.update(len(packed).to_bytes(4, "big"))
+        sha.update(packed)
+    return sha.digest()
