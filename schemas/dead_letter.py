@@ -11,6 +11,8 @@ REASONS: Final = (
     "bad_control", "bad_response", "orphan_full",
 )  # fmt: skip
 
+SEAL_INFO: Final = b"sightline dead letter"  # HPKE info of rejected bytes sealed back to their agency
+
 
 class DeadLetter(TypedDict):
     """See avro/dead_letter.avsc."""
