@@ -1,0 +1,1 @@
+"""The demonstration: a synthetic partnership (world/), the real components (stack/) and the run that joins them."""
