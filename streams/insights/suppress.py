@@ -1,0 +1,64 @@
+"""Which cells of a table are withheld.
+
+Decides that no published table, nor two of them side by side, gives back a count from 1 to 7. Does not know what
+is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+SMALL_MAX = 7  # counts of 1 to 7 are withheld; NHS disclosure control for hospital episode statistics
+ROUND_TO = 5  # what is shown is rounded to the nearest 5, ditto
+STICKY_WEEKS = 8  # a cell once withheld stays so for this many publications, against differencing over weeks
+
+
+def small(count: int) -> bool:
+    """Whether a count must not be shown.
+
+    Example:
+        >>> [small(count) for count in (0, 1, 7, 8)]
+        [False, True, True, False]
+    """
+    return 1 <= count <= SMALL_MAX
+
+
+def rounded(count: int) -> int:
+    """A count to the nearest 5; 8 and up never round into what is withheld.
+
+    Example:
+        >>> [rounded(count) for count in (0, 8, 12, 13)]
+        [0, 10, 10, 15]
+    """
+    return (count + ROUND_TO // 2) // ROUND_TO * ROUND_TO
+
+
+def withhold(counts: Sequence[int], held: Sequence[int]) -> tuple[int, ...]:
+    """How long each cell of one line is still withheld, this publication included.
+
+    A line is its cells and, last, their total. A small count is withheld. Were it the only one in its line, the total
+    less the others would give it back: so a second is withheld, by preference one that was withheld before, then the
+    smallest that is not 0, then the total.
+
+    Args:
+        counts: True counts, the total last.
+        held: For each, how many publications it is still withheld, as the last one left it.
+
+    Returns:
+        For each, publications still to withhold; 0 is shown.
+    """
+    now = [STICKY_WEEKS if small(count) else max(0, left - 1) for count, left in zip(counts, held, strict=True)]
+    if sum(1 for left in now if left) == 1:
+        only = next(place for place, left in enumerate(now) if left)
+        partner = _partner(counts, held, only)
+        now[partner] = STICKY_WEEKS if small(counts[only]) else now[only]
+    return tuple(now)
+
+
+def _partner(counts: Sequence[int], held: Sequence[int], only: int) -> int:
+    """The second place to withhold in a line, so that the first cannot be computed."""
+    total = len(counts) - 1
+    others = [place for place in range(total) if place != only and counts[place] > 0]
+    if only == total or not others:
+        return total if only != total else max(range(total), key=lambda place: (counts[place], -place))
+    return min(others, key=lambda place: (held[place] == 0, counts[place], place))

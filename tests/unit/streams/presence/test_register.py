@@ -1,0 +1,258 @@
+"""Who is told of a contact, once, and what a person's contacts are under every change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas.alert import Presence
+from streams.presence import SPECS, Directory, Register
+from streams.presence.register import NOTICE_AGE_MS, WITHDRAWN_KEPT_MS
+from streams.presence.standing import CONTACTS_SHOWN, DAY_MS, TAIL_MS
+from streams.state import Tables
+
+T = 1_700_000_000_000
+CHILD, VISIT, MOTHER, BUMP = b"council-child", b"hospital-child", b"hospital-mother", b"council-bump"
+REGISTER = {
+    "teams": {
+        "mash": {"agency": "council", "office_number": "1", "out_of_hours_number": "2"},
+        "duty-east": {"agency": "council", "office_number": "3", "out_of_hours_number": "4"},
+        "ward": {"agency": "hospital", "office_number": "5", "out_of_hours_number": "6"},
+    },
+    "presence": {"presenting": {"hospital": "ward", "council": "mash"}, "front_door": "mash"},
+}
+
+
+class Groups:
+    """Links that a test states."""
+
+    def __init__(self, *groups: Iterable[bytes]) -> None:
+        self.groups = [tuple(sorted(group)) for group in groups]
+
+    def cluster(self, record: bytes) -> bytes:
+        return next((group[0] for group in self.groups if record in group), record)
+
+    def members(self, cluster: bytes) -> tuple[bytes, ...]:
+        return next((group for group in self.groups if group[0] == cluster), (cluster,))
+
+
+def profile(*spells: tuple[str, int, int | None], **fields: Any) -> dict[str, Any]:
+    statuses = [{"kind": kind, "started_at": start, "ended_at": end} for kind, start, end in spells]
+    base = {"op": "upsert", "age_band": "5-10", "allocation": "", "restricted": False, "unborn_of": b""}
+    return {**base, "statuses": statuses, **fields}
+
+
+PLAN = profile(("protection_plan", T - DAY_MS, None))
+
+
+def register(*groups: Iterable[bytes], tables: Tables | None = None) -> Register:
+    made = Register("north", tables or Tables("north", SPECS), Groups(*groups))  # type: ignore[arg-type]
+    made.directory = Directory.from_control(REGISTER)
+    return made
+
+
+def visit(
+    made: Register, event: bytes = b"e1", record: bytes = VISIT, at: int = T, **more: Any
+) -> list[dict[str, Any]]:
+    return made.contact(
+        event, record, more.pop("agency", "hospital"), at, more.pop("live", True), more.pop("now", at)
+    )
+
+
+def told(notices: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    return [(notice["kind"], notice["team"], notice["status"]) for notice in notices]
+
+
+def test_both_sides_are_told_of_a_contact_by_a_child_on_a_plan() -> None:
+    made = register((CHILD, VISIT))
+    made.profile(CHILD, "council", {**PLAN, "allocation": "duty-east"}, T)
+    notices = visit(made)
+    assert told(notices) == [("known_call", "ward", "plan"), ("presented", "duty-east", "plan")]
+    assert notices[0].keys() == Presence.__annotations__.keys()
+    assert notices[0]["office_number"] == "3"
+    assert notices[0]["out_of_hours_number"] == "4"
+    assert notices[1]["presented_to"] == "hospital"
+    assert notices[1]["records"] == (CHILD, VISIT)
+    assert notices[1]["contacts"] == 1
+    assert len({notice["notice_id"] for notice in notices}) == 2
+
+
+def test_no_notice_without_a_status_a_link_or_a_live_source() -> None:
+    assert visit(register((CHILD, VISIT))) == []
+    apart = register()
+    apart.profile(CHILD, "council", PLAN, T)
+    assert visit(apart) == []
+    backfill = register((CHILD, VISIT))
+    backfill.profile(CHILD, "council", PLAN, T)
+    assert visit(backfill, live=False) == []
+    assert visit(backfill, live=True) == [], "a backfilled contact that comes again is still history"
+
+
+@pytest.mark.parametrize(
+    ("spell", "status"),
+    [
+        (("protection_plan", T, None), "plan"),
+        (("protection_plan", T + 1, None), ""),
+        (("looked_after", T - 9, T + 1), "looked_after"),
+        (("looked_after", T - 9, T), "within_12_months"),
+        (("looked_after", T - TAIL_MS - 9, T - TAIL_MS), "within_12_months"),
+        (("looked_after", T - TAIL_MS - 9, T - TAIL_MS - 1), ""),
+        (("in_need", T - 9, None), ""),
+    ],
+)
+def test_a_status_counts_from_its_start_to_twelve_months_after_its_end(
+    spell: tuple[str, int, int | None], status: str
+) -> None:
+    made = register((CHILD, VISIT))
+    made.profile(CHILD, "council", profile(spell), T)
+    assert {notice["status"] for notice in visit(made)} == ({status} if status else set())
+
+
+def test_a_plan_goes_before_looked_after_whatever_the_record() -> None:
+    made = register((CHILD, VISIT))
+    made.profile(VISIT, "hospital", profile(("looked_after", 0, None)), T)
+    made.profile(CHILD, "council", PLAN, T)
+    assert {notice["status"] for notice in visit(made)} == {"plan"}
+
+
+def test_a_restricted_child_is_known_call_only() -> None:
+    made = register((CHILD, VISIT))
+    made.profile(CHILD, "council", {**PLAN, "restricted": True}, T)
+    assert told(visit(made)) == [("known_call", "ward", "known")]
+
+
+def test_a_correction_does_not_tell_twice_but_another_child_is_told() -> None:
+    other = b"hospital-other"
+    made = register((CHILD, VISIT), (b"council-other", other))
+    for record in (CHILD, b"council-other"):
+        made.profile(record, "council", PLAN, T)
+    assert len(visit(made)) == 2
+    assert visit(made, at=T + 5) == []
+    moved = visit(made, record=other)
+    assert len(moved) == 2
+    assert moved[0]["person"] == b"council-other"
+    assert made.history(CHILD) == ()
+    assert visit(made, record=VISIT) == [], "and back again tells nobody a second time"
+
+
+def test_the_agency_that_is_itself_responsible_gets_one_notice() -> None:
+    made = register((CHILD, VISIT))
+    made.profile(CHILD, "council", PLAN, T)
+    assert told(visit(made, record=CHILD, agency="council")) == [("presented", "mash", "plan")]
+
+
+def test_a_link_or_a_status_that_comes_later_tells_of_a_recent_contact_once() -> None:
+    made = register((CHILD, VISIT))
+    made._links = Groups()
+    made.profile(CHILD, "council", PLAN, T)
+    visit(made, b"old", at=T - NOTICE_AGE_MS)
+    visit(made, b"new", at=T)
+    made._links = Groups((CHILD, VISIT))
+    now = T + 1
+    assert {notice["presented_at"] for notice in made.relinked((CHILD, VISIT), now)} == {T}
+    assert made.relinked((CHILD, VISIT), now) == []
+    late = register((CHILD, VISIT))
+    assert visit(late) == []
+    assert len(late.profile(CHILD, "council", PLAN, T + 9)) == 2
+    assert late.profile(CHILD, "council", PLAN, T + 9) == []
+
+
+def test_an_unborn_child_is_found_through_the_mother_and_keeps_the_contacts_at_birth() -> None:
+    made = register()
+    bump = {**PLAN, "age_band": "unborn", "unborn_of": MOTHER}
+    made.profile(BUMP, "council", bump, T)
+    notices = visit(made, record=MOTHER)
+    assert told(notices) == [("known_call", "ward", "plan"), ("presented", "mash", "plan")]
+    assert notices[0]["person"] == BUMP
+    assert notices[0]["records"] == (BUMP, MOTHER)
+    made.profile(BUMP, "council", {**PLAN, "age_band": "0-4", "unborn_of": MOTHER}, T)
+    assert visit(made, b"e2", record=MOTHER) == [], "after birth the mother is not the child"
+    assert [event for _, event, _ in made.history(BUMP)] == [b"e1"]
+    assert len(visit(made, b"e3", record=BUMP)) == 2
+
+
+def test_the_unborn_status_may_come_after_the_mothers_contact() -> None:
+    made = register((MOTHER, b"council-mother"))
+    assert visit(made, record=MOTHER) == []
+    bump = {**PLAN, "age_band": "unborn", "unborn_of": b"council-mother"}
+    assert len(made.profile(BUMP, "council", bump, T)) == 2
+
+
+def test_the_newest_25_are_kept_and_a_deletion_brings_the_26th_back() -> None:
+    made = register((CHILD, VISIT))
+    events = [b"e%03d" % number for number in range(30)]
+    for number, event in enumerate(events):
+        visit(made, event, record=(CHILD, VISIT)[number % 2], at=T + number)
+    assert [event for _, event, _ in made.history(CHILD)] == events[: -CONTACTS_SHOWN - 1 : -1]
+    made.withdraw(events[-1], T)
+    assert [event for _, event, _ in made.history(CHILD)] == events[-2 : -CONTACTS_SHOWN - 2 : -1]
+    made._links = Groups()
+    assert {contact.record for _, _, contact in made.history(VISIT)} == {VISIT}
+
+
+def test_a_withdrawn_contact_that_comes_back_is_not_told_again_and_is_forgotten_in_time() -> None:
+    tables = Tables("north", SPECS)
+    made = register((CHILD, VISIT), tables=tables)
+    made.profile(CHILD, "council", PLAN, T)
+    visit(made)
+    made.withdraw(b"e1", T)
+    assert made.history(CHILD) == ()
+    assert visit(made) == []
+    made.withdraw(b"e1", T)
+    made.tick(T + WITHDRAWN_KEPT_MS)
+    assert len(tables["contacts"]) == 1
+    made.tick(T + WITHDRAWN_KEPT_MS + 1)
+    assert len(tables["contacts"]) == 0
+
+
+def test_forgetting_a_record_leaves_nothing_of_it() -> None:
+    tables = Tables("north", SPECS)
+    made = register((CHILD, VISIT), tables=tables)
+    made.profile(CHILD, "council", {**PLAN, "age_band": "unborn", "unborn_of": VISIT}, T)
+    visit(made)
+    made.forget(VISIT)
+    made.forget(CHILD)
+    assert not tables["contacts"]
+    assert not tables["standings"]
+
+
+def test_recovered_from_its_packed_rows_it_goes_on_alike() -> None:
+    tables = Tables("north", SPECS)
+    made = register((CHILD, VISIT), tables=tables)
+    made.profile(CHILD, "council", PLAN, T)
+    visit(made)
+    visit(made, b"e2", at=T + 1)
+    made.withdraw(b"e2", T + 2)
+    again = Tables("north", SPECS)
+    for _, number, key, value in tables.rows():
+        again.load(number, key, value)
+    recovered = register((CHILD, VISIT), tables=again)
+    assert recovered.history(CHILD) == made.history(CHILD)
+    for one in (made, recovered):
+        one.tick(T + 3)
+    assert visit(recovered, b"e3") == visit(made, b"e3")
+    assert list(again.rows()) == list(tables.rows())
+    assert visit(recovered, b"e2") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        (("presence", "front_door"), "nobody", "presence.front_door"),
+        (("presence", "presenting"), {"hospital": "nobody"}, "presence.hospital"),
+        (("teams", "mash"), {"agency": "council"}, "office_number"),
+        (("teams", "mash"), {"agency": "c", "office_number": "1" * 41, "out_of_hours_number": ""}, "teams.mash"),
+        (("teams",), [], "teams"),
+    ],
+)
+def test_a_register_that_names_no_one_to_call_is_refused(path: tuple[str, ...], value: Any, field: str) -> None:
+    body = msgspec.json.decode(msgspec.json.encode(REGISTER))
+    inner = body
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    with pytest.raises(ValueError, match=field):
+        Directory.from_control(body)
