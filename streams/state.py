@@ -104,8 +104,8 @@ class Out(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One output of `step`, uncut: the publisher cuts it to the receiver's protocol.
 
     Attributes:
-        kind: `alert`, `presence`, `view`, `link`, `score` or `dead_letter`.
-        to: Team for alert and presence, agency for view and dead_letter, empty for the operators' topics.
+        kind: `alert`, `presence`, `household`, `view`, `link`, `score` or `dead_letter`.
+        to: Team for alert and presence, agency for household, view and dead_letter, empty for the operators' topics.
         partnership: Partnership.
         body: msgpack of the message by kind; see streams/outbox.py.
     """

@@ -1,0 +1,219 @@
+"""What follows from a change: links, presence notices, scores, alerts, views.
+
+Decides the order in which the pure packages are asked, and which of their answers leave. The answers themselves are
+theirs: streams/linkage, streams/presence, streams/alerting, streams/insights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from schemas.profile import Profile as WireProfile
+from streams import insights
+from streams.alerting.notice import Notice
+from streams.linkage.graph import LinkDelta
+from streams.linkage.identity import Identity
+from streams.outbox import RUNG_SUMMARY, AlertOut, HouseholdOut, LinkOut, PresenceOut, RowOut
+from streams.partnership import Partnership
+from streams.risk.contribution import Contribution
+
+SHOWN_STEP_PPM: Final = 5_000  # a smaller move of a score is not published again
+LINK_ACTIONS: Final = {"must_link": "must", "cannot_link": "cannot", "dispute_link": ""}
+
+_json = msgspec.json.Encoder(order="sorted").encode
+
+
+def linked(p: Partnership, rid: bytes, identity: Identity, now: int, committed_at: int) -> None:
+    """A record came or changed."""
+    _follow(p, p.graph.upsert(rid, identity), "upsert", now, committed_at)
+
+
+def unlinked(p: Partnership, rid: bytes, now: int, committed_at: int) -> None:
+    """A record went, with all that was kept of it."""
+    p.drop_events(rid)
+    p.notices.forget(rid)
+    household = p.graph.household(rid) if rid in p.tables["identities"] else rid
+    _say(p, p.watch.touched((household,), now, committed_at, undone=True))
+    _follow(p, p.graph.delete(rid), "delete", now, committed_at)
+
+
+def _follow(p: Partnership, delta: LinkDelta, cause: str, now: int, committed_at: int | None) -> None:
+    """Carry a change of links to the operators, to presence and to the watch."""
+    if delta.clusters_before or delta.clusters_after:
+        p.emit("link", "", LinkOut(now, cause, p.model.version, delta.clusters_before, delta.clusters_after))
+        if p.all_live:
+            moved = sorted({rid for cluster in delta.clusters_after for rid in cluster})
+            _present(p, p.notices.relinked(moved, now))
+    if delta.households_before or delta.households_after:
+        _say(p, p.watch.moved(delta.households_before, delta.households_after, now, committed_at))
+        for household in sorted({members[0] for members in (*delta.households_before, *delta.households_after)}):
+            _show(p, household, now)
+
+
+def profiled(p: Partnership, rid: bytes, profile: WireProfile | None, now: int, committed_at: int) -> None:
+    """A record's profile came, changed or went."""
+    p.notices.profile(rid, p.tables["records"][rid].agency, profile, now)
+    _touch(p, rid, now, committed_at, undone=False)
+
+
+def happened(p: Partnership, event: bytes, contribution: Contribution, now: int, committed_at: int) -> None:
+    """An event came or was corrected."""
+    undone = event in p.tables["events"]
+    p.put_event(event, contribution)
+    if contribution.contact:
+        agency = p.tables["records"][contribution.record].agency
+        _present(p, p.notices.contact(
+            event, contribution.record, agency, contribution.occurred_at, p.all_live, now, committed_at,
+        ))  # fmt: skip
+    elif undone:
+        p.notices.withdraw(event)
+    p.watch.event_known(event, contribution)
+    _touch(p, contribution.record, now, committed_at, undone=undone)
+
+
+def withdrawn(p: Partnership, event: bytes, rid: bytes, now: int, committed_at: int) -> None:
+    """An event was deleted at its source."""
+    p.drop_event(event)
+    p.notices.withdraw(event)
+    _touch(p, rid, now, committed_at, undone=True)
+
+
+def _touch(p: Partnership, rid: bytes, now: int, committed_at: int, *, undone: bool) -> None:
+    if p.tables["records"][rid].live:
+        _say(p, p.watch.touched((rid,), now, committed_at, undone=undone))
+        _show(p, p.graph.household(rid), now)
+
+
+def feed_live(p: Partnership, now: int) -> None:
+    """A source has sent its history; with the last of them the partnership goes live."""
+    if p.all_live:
+        p.watch.golive(now)
+
+
+def respond(p: Partnership, now: int, agency: str, response: Any) -> str:
+    """Apply what a named person decided.
+
+    Returns:
+        `applied` or `duplicate`.
+
+    Raises:
+        ValueError: It cannot be applied.
+    """
+    if response["agency"] != agency:
+        raise ValueError("wrong_agency")
+    if response["response_id"] in p.tables["responses"]:
+        return "duplicate"
+    if kind := LINK_ACTIONS.get(response["action"]):
+        _assert_pair(p, agency, response["records"], kind, now)
+    elif p.watch.respond(response, now) is not None:
+        raise ValueError("bad_response")
+    p.tables["responses"][response["response_id"]] = now
+    return "applied"
+
+
+def _assert_pair(p: Partnership, agency: str, records: list[bytes], kind: str, now: int) -> None:
+    """A named person says of two records of their own agency that they are, or are not, one person."""
+    known = [p.tables["records"].get(rid) for rid in records]
+    if len(records) != 2 or any(record is None or record.agency != agency for record in known):
+        raise ValueError("bad_response")
+    _follow(p, p.graph.assert_pair(records[0], records[1], kind), "assertion", now, None)
+
+
+def advance(p: Partnership, now: int, *, tick: bool) -> None:
+    """What time alone changes; last on every message."""
+    if tick:
+        for rid in p.expired(now):
+            p.count(p.tables["records"][rid].agency, "orphan")
+            p.drop_events(rid)
+            p.notices.forget(rid)
+            del p.tables["records"][rid]
+    _say(p, p.watch.advance(now))
+    if tick and p.register is not None:
+        _tell_feeds(p, now)
+        _tell_model(p, now)
+        _tell_caseload(p, now)
+
+
+def _say(p: Partnership, notices: Iterable[Notice]) -> None:
+    register = p.register
+    for notice in notices:
+        if register is None:
+            raise RuntimeError("an alert without a register")
+        team = notice.team if notice.team in register.teams else register.front_door()
+        agency = register.teams[team].agency
+        p.emit("alert", team, AlertOut(notice, agency, register.agencies[agency].rung, p.own(agency, notice.records)))
+        _show(p, notice.household, notice.changed_at, always=True)
+
+
+def _present(p: Partnership, notices: Iterable[dict[str, Any]]) -> None:
+    for notice in notices:
+        agency = p.registered().teams[notice["team"]].agency
+        own = p.own(agency, notice["records"])
+        p.emit("presence", notice["team"], PresenceOut({**notice, "records": ()}, agency, own))
+
+
+def _show(p: Partnership, household: bytes, now: int, *, always: bool = False) -> None:
+    """Publish a household's score to the agencies that hold it, when it moved enough to matter."""
+    if p.watch.phase != "live":
+        return
+    scored = p.watch.scored(household, now)
+    before: int | None = p.tables["shown"].get(household)
+    if scored is None:
+        _hide(p, household, before, now)
+        return
+    if not always and before is not None and abs(scored.score_ppm - before) < SHOWN_STEP_PPM:
+        return
+    p.tables["shown"][household] = scored.score_ppm
+    agencies, records = p.registered().agencies, p.graph.household_records(household)
+    p.emit("score", "", HouseholdOut(household, now, RUNG_SUMMARY, scored.score_ppm, scored.model, scored.factors))
+    for agency in sorted({p.tables["records"][rid].agency for rid in records}):
+        p.emit("household", agency, HouseholdOut(
+            household, now, agencies[agency].rung, scored.score_ppm, scored.model, scored.factors,
+            p.own(agency, records),
+        ))  # fmt: skip
+
+
+def _hide(p: Partnership, household: bytes, before: int | None, now: int) -> None:
+    """Take a household that is no more out of every view."""
+    if before is None:
+        return
+    del p.tables["shown"][household]
+    for agency, entry in sorted(p.registered().agencies.items()):
+        p.emit("household", agency, HouseholdOut(household, now, entry.rung))
+
+
+def _tell(p: Partnership, key: str, body: Any, now: int) -> None:
+    """Publish a row of every agency's view when it changed."""
+    text = _json(body).decode()
+    if p.tables["told"].get(key) == text:
+        return
+    p.tables["told"][key] = text
+    for agency in sorted(p.registered().agencies):
+        p.emit("view", agency, RowOut(key.split(":", maxsplit=1)[0], key, now, text))
+
+
+def _tell_feeds(p: Partnership, now: int) -> None:
+    _tell(p, "freshness:feeds", {"behind": [agency for agency, _ in p.behind(now)]}, now)
+
+
+def _tell_model(p: Partnership, now: int) -> None:
+    model = p.watch.model
+    _tell(p, "model:score", {"phase": p.watch.phase, "version": model.version, "stage": model.stage}, now)
+
+
+def _tell_caseload(p: Partnership, now: int) -> None:
+    """Once a week, in aggregate, small numbers suppressed."""
+    table = p.tables["insights"]
+    if p.watch.phase != "live" or not insights.due(table.get("caseload"), now):
+        return
+    counts: dict[tuple[str, str], int] = {}
+    for members in p.children():
+        statuses = [spell for rid in members for spell in p.spells(rid)]
+        level = insights.level(statuses, now)
+        for kind in {p.kind(rid) for rid in members}:
+            counts[kind, level] = counts.get((kind, level), 0) + 1
+    published = table["caseload"] = insights.publish(table.get("caseload"), counts, now)
+    _tell(p, "insight:caseload", msgspec.json.decode(insights.body(published)), now)

@@ -1,0 +1,215 @@
+"""Outputs of `step`, and their cut: what each receiver may have, by its own pseudonyms.
+
+Decides what leaves the platform and in which form: the highest rung of any user at the receiving agency, that
+agency's own record pseudonyms, and entity ids that differ from agency to agency so that two feeds cannot be joined.
+The desk cuts again for each user. Pure: the publisher sends what `cut` gives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+import topology
+from schemas import codec
+from schemas.alert import Alert
+from streams.alerting.notice import Notice, Part
+from streams.state import Out
+
+RUNG_AGENCIES: Final = 1  # which agency and whom to call
+RUNG_CATEGORIES: Final = 2  # categories of factor
+RUNG_SUMMARY: Final = 3  # weights, ages, scores
+OPERATORS: Final = "operators"  # the reader of `links` and `scores`, with entity ids of its own
+
+
+class AlertOut(msgspec.Struct, frozen=True, array_like=True):
+    """A notice for a team, with what the cut needs: the team's agency, its rung and its own records."""
+
+    notice: Notice
+    agency: str
+    rung: int
+    own: tuple[bytes, ...]
+
+
+class PresenceOut(msgspec.Struct, frozen=True, array_like=True):
+    """A presence notice for a team; `notice` has the fields of schemas.alert.Presence, uncut."""
+
+    notice: dict[str, Any]
+    agency: str
+    own: tuple[bytes, ...]
+
+
+class HouseholdOut(msgspec.Struct, frozen=True, array_like=True):
+    """A household's score for one agency, or for the operators; `score_ppm` is None where the household is gone."""
+
+    household: bytes
+    as_of_at: int
+    rung: int
+    score_ppm: int | None = None
+    model: str = ""
+    factors: tuple[Part, ...] = ()
+    own: tuple[bytes, ...] = ()
+
+
+class RowOut(msgspec.Struct, frozen=True, array_like=True):
+    """A row of every agency's view: freshness, model, insights."""
+
+    kind: str
+    key: str
+    as_of_at: int
+    body: str
+
+
+class LinkOut(msgspec.Struct, frozen=True, array_like=True):
+    """A change of clusters."""
+
+    changed_at: int
+    cause: str
+    model: str
+    before: tuple[tuple[bytes, ...], ...]
+    after: tuple[tuple[bytes, ...], ...]
+
+
+class RefusedOut(msgspec.Struct, frozen=True, array_like=True):
+    """A message that `step` refused; the publisher seals `body` to the agency it came from."""
+
+    origin: str
+    reason: str
+    received_at: int
+    body: bytes
+
+
+class Message(NamedTuple):
+    """What goes to Kafka."""
+
+    topic: str
+    key: bytes
+    value: bytes
+
+
+Seal = Callable[[str, bytes], bytes]
+"""(agency, plaintext) -> sealed to that agency's public key."""
+
+
+class Cutter:
+    """Cuts outputs for their receivers.
+
+    Args:
+        entity_key: 32 bytes; makes entity ids.
+        seal: Seals rejected bytes back to their agency. Its result differs from call to call; nothing else here does.
+    """
+
+    def __init__(self, entity_key: bytes, seal: Seal) -> None:
+        self._entity_key = entity_key
+        self._seal = seal
+        self._cuts: dict[str, Callable[[Out], Message]] = {
+            "alert": self._alert, "presence": self._presence, "view": self._view, "household": self._household,
+            "link": self._link, "score": self._score, "dead_letter": self._dead_letter,
+        }  # fmt: skip
+
+    def __call__(self, out: Out) -> list[Message]:
+        """Messages that one output becomes."""
+        return [self._cuts[out.kind](out)]
+
+    def entity_id(self, agency: str, subject: bytes) -> str:
+        """Id of a person or household as this agency knows it: hex of 16 bytes."""
+        return hashlib.blake2b(
+            agency.encode() + b"\0" + subject, key=self._entity_key, digest_size=16, person=b"sightline entity"
+        ).hexdigest()
+
+    def _alert(self, out: Out) -> Message:
+        body = msgspec.msgpack.decode(out.body, type=AlertOut)
+        notice = body.notice
+        summary = body.rung >= RUNG_SUMMARY
+        message: Alert = {
+            "alert_id": notice.alert_id,
+            "version": notice.version,
+            "state": notice.state,
+            "direction": notice.direction,
+            "partnership": out.partnership,
+            "team": out.to,
+            "rule": notice.rule,
+            "rule_version": notice.rule_version,
+            "household": self.entity_id(body.agency, notice.household),
+            "person": self.entity_id(body.agency, notice.child),
+            "records": list(body.own),
+            "known_to": list(notice.known_to) if body.rung >= RUNG_AGENCIES else [],
+            "raised_at": notice.raised_at,
+            "changed_at": notice.changed_at,
+            "committed_at": notice.committed_at,
+            "score_ppm": notice.score_ppm if summary else 0,
+            "threshold_ppm": notice.threshold_ppm if summary else 0,
+            "horizon_days": notice.horizon_days,
+            "model": notice.model,
+            "opening": notice.opening,
+            "factors": _factors(notice.factors, body.rung),
+            "behind": [{"agency": agency, "behind_s": behind_s} for agency, behind_s in notice.behind],
+            "clears_at_ppm": notice.clears_at_ppm if summary else 0,
+            "respond_by_at": notice.respond_by_at,
+            "correction": notice.correction,
+        }
+        topic = topology.ALERTS.name.format(team=out.to)
+        return Message(topic, notice.alert_id.encode(), codec.encode("alert", message))
+
+    def _presence(self, out: Out) -> Message:
+        body = msgspec.msgpack.decode(out.body, type=PresenceOut)
+        notice = body.notice
+        message = {**notice, "person": self.entity_id(body.agency, notice["person"]), "records": list(body.own),
+                   "partnership": out.partnership}  # fmt: skip
+        topic = topology.PRESENCE.name.format(team=out.to)
+        return Message(topic, notice["notice_id"].encode(), codec.encode("presence", message))
+
+    def _household(self, out: Out) -> Message:
+        body = msgspec.msgpack.decode(out.body, type=HouseholdOut)
+        key = f"household:{self.entity_id(out.to, body.household)}"
+        text = None
+        if body.score_ppm is not None:
+            fields: dict[str, Any] = {"records": [rid.hex() for rid in body.own], "model": body.model,
+                                      "factors": _factors(body.factors, body.rung)}  # fmt: skip
+            if body.rung >= RUNG_SUMMARY:
+                fields["score_ppm"] = body.score_ppm
+            text = msgspec.json.encode(fields).decode()
+        return self._row(out.to, "household", key, body.as_of_at, text)
+
+    def _view(self, out: Out) -> Message:
+        body = msgspec.msgpack.decode(out.body, type=RowOut)
+        return self._row(out.to, body.kind, body.key, body.as_of_at, body.body)
+
+    def _row(self, agency: str, kind: str, key: str, as_of_at: int, text: str | None) -> Message:
+        value = codec.encode("view", {"kind": kind, "key": key, "as_of_at": as_of_at, "body": text})
+        return Message(topology.VIEWS.name.format(agency=agency), key.encode(), value)
+
+    def _link(self, out: Out) -> Message:
+        body = msgspec.msgpack.decode(out.body, type=LinkOut)
+        fields = {"partnership": out.partnership, **msgspec.structs.asdict(body)}
+        return Message(topology.LINKS.name, out.partnership.encode(), codec.encode("link_change", fields))
+
+    def _score(self, out: Out) -> Message:
+        body = msgspec.msgpack.decode(out.body, type=HouseholdOut)
+        household = self.entity_id(OPERATORS, body.household)
+        message = {"partnership": out.partnership, "household": household, "as_of_at": body.as_of_at,
+                   "score_ppm": body.score_ppm or 0, "model": body.model,
+                   "factors": _factors(body.factors, RUNG_SUMMARY)}  # fmt: skip
+        return Message(topology.SCORES.name, household.encode(), codec.encode("score", message))
+
+    def _dead_letter(self, out: Out) -> Message:
+        body = msgspec.msgpack.decode(out.body, type=RefusedOut)
+        message = {
+            "agency": out.to, "origin": body.origin, "reason": body.reason, "stage": "step",
+            "received_at": body.received_at, "size_bytes": len(body.body),
+            "sha256": hashlib.sha256(body.body).digest(), "sealed": self._seal(out.to, body.body),
+        }  # fmt: skip
+        topic = topology.DEAD_LETTERS_INTAKE.name.format(agency=out.to)
+        return Message(topic, out.to.encode(), codec.encode("dead_letter", message))
+
+
+def _factors(parts: tuple[Part, ...], rung: int) -> list[dict[str, Any]]:
+    """Reasons as far as the rung allows: none, their categories, or their weights too."""
+    if rung < RUNG_CATEGORIES:
+        return []
+    if rung < RUNG_SUMMARY:
+        return [{"family": part.family, "weight_milli": 0, "agency_kind": "", "age_days": -1} for part in parts]
+    return [msgspec.structs.asdict(part) for part in parts]

@@ -1,0 +1,329 @@
+"""One partnership's state: its tables, what is derived from them, and the outputs it gathers.
+
+Decides which tables there are and what is rebuilt from them after a recovery. How messages change them is decided
+in streams/receive.py and streams/assess.py.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import insort
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+
+import topology
+from schemas import crypto
+from schemas.envelope import PAYLOAD_KEY_INFO
+from streams import insights, linkage, presence, registers
+from streams.alerting.watch import SPECS as WATCH_SPECS
+from streams.alerting.watch import Watch
+from streams.keys import Keyring
+from streams.linkage.graph import LinkGraph
+from streams.linkage.model import LinkModel
+from streams.outbox import RefusedOut
+from streams.presence.directory import Directory
+from streams.presence.directory import Team as PresenceTeam
+from streams.records import Feed, Record, SealedKey, Version
+from streams.risk.contribution import Contribution, Profile
+from streams.state import Out, Spec, Tables
+
+ORPHAN_MS: Final = topology.RETENTION_S * 1000  # an event waits this long for its record
+
+
+class ControlRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The control in force under a name."""
+
+    version: int
+    effective_at: int
+    body: str
+
+
+SPECS: Final[tuple[Spec, ...]] = (
+    Spec("controls", ControlRow),
+    Spec("keys", SealedKey),
+    Spec("feeds", Feed),
+    Spec("records", Record),
+    Spec("events", Contribution),
+    Spec("withdrawn", Version),  # version of each event deleted at its source, so that a repeat is known
+    Spec("responses", int),  # received_at of each response taken
+    Spec("shown", int),  # score last published of each household
+    Spec("told", str),  # rows last published to every agency
+    *linkage.SPECS,
+    *presence.SPECS,
+    *insights.SPECS,
+    *WATCH_SPECS,
+)
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class Partnership:
+    """Tables and derived indexes of one partnership, with the outbox of the chunk in hand."""
+
+    def __init__(self, name: str, keyring: Keyring, model: LinkModel) -> None:
+        self.name = name
+        self.keyring = keyring
+        self.model = model
+        self.tables = Tables(name, SPECS)
+        self.outbox: list[Out] = []
+        self.counts: dict[tuple[str, str], int] = {}
+        self.ready()
+
+    def ready(self) -> None:
+        """Build everything that is derived from the tables: called once after a fold."""
+        row = self.tables["controls"].get("register")
+        self.register = registers.parse_register(row.body) if row else None
+        self.ciphers = {key: self.open_key(sealed) for key, sealed in self.tables["keys"].items()}
+        self.graph = LinkGraph(self.model, self.tables)
+        self.history: dict[bytes, list[tuple[int, bytes]]] = {}
+        for event, contribution in self.tables["events"].items():
+            insort(self.history.setdefault(contribution.record, []), (contribution.occurred_at, event))
+        self._waiting: list[tuple[int, bytes]] = sorted(
+            (record.waiting_since + ORPHAN_MS, rid)
+            for rid, record in self.tables["records"].items()
+            if record.waiting_since and not record.live
+        )
+        self._waiting_events: dict[str, int] = {}
+        for rid in self.history:
+            self._count_waiting(rid, len(self.history[rid]))
+        self._refresh_live()
+        self.notices = presence.Register(self.name, self.tables, self.graph)
+        if self.register is not None:
+            self.notices.directory = _directory(self.register)
+        self.watch = Watch(self.name, self.keyring.entity_key, self.tables, Facts(self))
+        self.watch.ready()
+
+    def _refresh_live(self) -> None:
+        self.all_live = self.register is not None and all(
+            self.feed(agency, source).live
+            for agency, entry in self.register.agencies.items()
+            for source in entry.sources
+        )
+
+    def open_key(self, row: SealedKey) -> crypto.Aead:
+        """Open a payload key.
+
+        Raises:
+            crypto.Broken: It was not sealed to this platform.
+        """
+        return crypto.Aead(crypto.hpke_open(self.keyring.platform_private, row.sealed, PAYLOAD_KEY_INFO))
+
+    def agency_of(self, origin: str) -> str:
+        """The agency whose topic this is; empty where it belongs to none."""
+        if self.register is None or origin == topology.CONTROLS.name:
+            return ""
+        return _agency_topics(tuple(sorted(self.register.agencies))).get(origin, "")
+
+    def registered(self) -> registers.Register:
+        """The register; a message of an agency is only handled while there is one."""
+        if self.register is None:
+            raise RuntimeError("no register")
+        return self.register
+
+    def take_control(self, name: str, row: ControlRow, now: int) -> None:
+        """Put a control in force.
+
+        Raises:
+            registers.BadControl: Its body cannot take effect; the old one stays.
+        """
+        if name == "register":
+            self.register = registers.parse_register(row.body)
+            self.notices.directory = _directory(self.register)
+        elif name == "rules" and (refused := self.watch.control(row.body, row.version, now)):
+            raise registers.BadControl(refused)
+        self.tables["controls"][name] = row
+        self._refresh_live()
+
+    def feed(self, agency: str, source: str) -> Feed:
+        """The feed's row, or a new one."""
+        return self.tables["feeds"].get(f"{agency}/{source}") or Feed()
+
+    def put_feed(self, agency: str, source: str, feed: Feed, **changes: Any) -> None:
+        """Store a feed's row with some fields changed."""
+        self.tables["feeds"][f"{agency}/{source}"] = msgspec.structs.replace(feed, **changes)
+        if "live" in changes:
+            self._refresh_live()
+
+    def put_record(self, rid: bytes, record: Record, **changes: Any) -> Record:
+        """Store a record's row with some fields changed; one that waits for its identity is due one day."""
+        new = msgspec.structs.replace(record, **changes)
+        self.tables["records"][rid] = new
+        if new.live != record.live and rid in self.history:
+            waiting = len(self.history[rid]) * (-1 if new.live else 1)
+            self._waiting_events[new.agency] = self._waiting_events.get(new.agency, 0) + waiting
+        if new.waiting_since and not new.live and new.waiting_since != record.waiting_since:
+            heapq.heappush(self._waiting, (new.waiting_since + ORPHAN_MS, rid))
+        return new
+
+    def waiting(self, agency: str) -> int:
+        """Events of this agency kept for records not yet known."""
+        return self._waiting_events.get(agency, 0)
+
+    def expired(self, now: int) -> Iterable[bytes]:
+        """Records whose identity has not come within `ORPHAN_MS`, each once."""
+        while self._waiting and self._waiting[0][0] <= now:
+            due, rid = heapq.heappop(self._waiting)
+            record: Record | None = self.tables["records"].get(rid)
+            if record is not None and not record.live and record.waiting_since + ORPHAN_MS == due:
+                yield rid
+
+    def put_event(self, event: bytes, contribution: Contribution) -> None:
+        """Store an event's contribution in place of its earlier version."""
+        if event in self.tables["events"]:
+            self._out_of_history(event)
+        self.tables["events"][event] = contribution
+        insort(self.history.setdefault(contribution.record, []), (contribution.occurred_at, event))
+        self._count_waiting(contribution.record, 1)
+
+    def drop_event(self, event: bytes) -> None:
+        """Forget one event."""
+        self._out_of_history(event)
+        del self.tables["events"][event]
+
+    def drop_events(self, rid: bytes) -> None:
+        """Forget all events of a record."""
+        for _, event in tuple(self.history.get(rid, ())):
+            self.drop_event(event)
+
+    def _out_of_history(self, event: bytes) -> None:
+        known: Contribution = self.tables["events"][event]
+        self.history[known.record].remove((known.occurred_at, event))
+        self._count_waiting(known.record, -1)
+
+    def _count_waiting(self, rid: bytes, change: int) -> None:
+        record: Record = self.tables["records"][rid]
+        if not record.live:
+            self._waiting_events[record.agency] = self._waiting_events.get(record.agency, 0) + change
+
+    def contributions(self, rid: bytes) -> list[Contribution]:
+        """A record's contributions in (occurred_at, event pseudonym) order."""
+        events = self.tables["events"]
+        return [events[event] for _, event in self.history.get(rid, ())]
+
+    def kind(self, rid: bytes) -> str:
+        """Kind of agency that holds a record."""
+        return self.registered().agencies[self.tables["records"][rid].agency].kind
+
+    def spells(self, rid: bytes) -> tuple[tuple[str, int, int | None], ...]:
+        """Legal statuses of a record, as (kind, started_at, ended_at)."""
+        profile: Profile | None = self.tables["records"][rid].profile
+        return () if profile is None else tuple((s.kind, s.started_at, s.ended_at) for s in profile.spells)
+
+    def children(self) -> Iterable[tuple[bytes, ...]]:
+        """Records of each child, once a child."""
+        for rid in self.tables["identities"]:
+            if self.graph.cluster(rid) == rid:
+                members = self.graph.members(rid)
+                profiles = [self.tables["records"][member].profile for member in members]
+                if any(profile is not None and profile.to_18 for profile in profiles):
+                    yield members
+
+    def behind(self, now: int) -> tuple[tuple[str, int], ...]:
+        """Agencies with a feed past its limit, and by how many seconds it is behind."""
+        register = self.registered()
+        found = []
+        for agency in sorted(register.agencies):
+            beats = [self.feed(agency, source).beat_at for source in register.agencies[agency].sources]
+            behind_s = (now - min(beats)) // 1000
+            if behind_s > register.feed_limit_s:
+                found.append((agency, behind_s))
+        return tuple(found)
+
+    def take_outbox(self) -> list[Out]:
+        """Outputs since the last call."""
+        outbox, self.outbox = self.outbox, []
+        return outbox
+
+    def take_counts(self) -> dict[tuple[str, str], int]:
+        """Counts since the last call."""
+        counts, self.counts = self.counts, {}
+        return counts
+
+    def own(self, agency: str, records: Iterable[bytes]) -> tuple[bytes, ...]:
+        """Those of the records that this agency holds, sorted."""
+        return tuple(sorted(rid for rid in records if self.tables["records"][rid].agency == agency))
+
+    def emit(self, kind: str, to: str, message: msgspec.Struct) -> None:
+        """Add one output; the shapes are in streams/outbox.py."""
+        self.outbox.append(Out(kind, to, self.name, _pack(message)))
+
+    def count(self, agency: str, outcome: str) -> None:
+        """Count how a message ended."""
+        self.counts[agency, outcome] = self.counts.get((agency, outcome), 0) + 1
+
+    def refuse(self, agency: str, origin: str, reason: str, body: bytes, now: int) -> None:
+        """Give a message back to the agency it came from, counted with its reason."""
+        self.count(agency, "dead_letter")
+        self.emit("dead_letter", agency, RefusedOut(origin, reason, now, body))
+
+
+class Facts:
+    """What the watch may ask about a partnership; see streams.alerting.watch.Facts."""
+
+    def __init__(self, partnership: Partnership) -> None:
+        self._p = partnership
+
+    def contributions(self, record: bytes) -> list[Contribution]:
+        """Kept contributions of a record."""
+        return self._p.contributions(record)
+
+    def profile(self, record: bytes) -> Profile | None:
+        """Profile of a record, if it has one."""
+        row: Record | None = self._p.tables["records"].get(record)
+        return None if row is None else row.profile
+
+    def agency(self, record: bytes) -> str:
+        """Who holds a record."""
+        row: Record = self._p.tables["records"][record]
+        return row.agency
+
+    def household(self, record: bytes) -> bytes:
+        """Household of a record; itself while it has no identity."""
+        return self._p.graph.household(record) if record in self._p.tables["identities"] else record
+
+    def household_records(self, household: bytes) -> tuple[bytes, ...]:
+        """Records of a household, sorted; none where it is not one now."""
+        if household not in self._p.tables["identities"] or self._p.graph.household(household) != household:
+            return ()
+        return self._p.graph.household_records(household)
+
+    def cluster(self, record: bytes) -> bytes:
+        """Cluster of a record."""
+        return self._p.graph.cluster(record)
+
+    def households(self) -> Iterable[bytes]:
+        """All households now."""
+        return (rid for rid in self._p.tables["identities"] if self._p.graph.household(rid) == rid)
+
+    def events(self) -> Mapping[bytes, Contribution]:
+        """All kept contributions by event pseudonym."""
+        return self._p.tables["events"]
+
+    def watermark(self, now: int) -> int:
+        """Until when every feed has told all it knows."""
+        register = self._p.registered()
+        beats = [self._p.feed(agency, source).beat_at
+                 for agency, entry in register.agencies.items() for source in entry.sources]  # fmt: skip
+        return min(beats, default=now)
+
+    def behind(self, now: int) -> tuple[tuple[str, int], ...]:
+        """Agencies whose feed is past its limit, with seconds."""
+        return self._p.behind(now)
+
+
+def _directory(register: registers.Register) -> Directory:
+    return Directory(
+        teams={name: PresenceTeam(team.agency, team.office_number, team.out_of_hours_number)
+               for name, team in register.teams.items()},
+        presenting={name: agency.presence_team for name, agency in register.agencies.items() if agency.presence_team},
+        front_door=register.front_door(),
+    )  # fmt: skip
+
+
+@cache
+def _agency_topics(agencies: tuple[str, ...]) -> dict[str, str]:
+    families = (topology.IDENTITIES, topology.EVENTS, topology.RESPONSES, topology.REQUESTS)
+    return {topology.expand(topic.name, (agency,), ())[0]: agency for agency in agencies for topic in families}

@@ -1,0 +1,98 @@
+"""The one function: `step(state, entries) -> delta, outbox`, for all partnerships of one journal partition.
+
+Decides how entries of the journal reach their partnership, one by one: alerts are decided per message, never per
+chunk, so however the journal is cut the state and the outputs are the same. Knows no clock: time is in the entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from schemas import codec
+from streams import assess, receive
+from streams.keys import Keyring
+from streams.linkage.model import LinkModel
+from streams.partnership import Partnership
+from streams.state import Change, Outcome, digest, pack_delta, unpack_delta
+
+_JOURNAL: Final = frozenset({"journal"})
+BEHAVIOUR: Final = "1"
+"""Version of what `step` does: it is in every commit; a change of it takes effect by a control, not by a deploy."""
+
+
+class State:
+    """State of one journal partition: partnerships by name."""
+
+    def __init__(self, keyring: Keyring, model: LinkModel) -> None:
+        self._keyring = keyring
+        self._model = model
+        self.partnerships: dict[str, Partnership] = {}
+
+    def partnership(self, name: str) -> Partnership:
+        """The partnership, made when its first message comes."""
+        found = self.partnerships.get(name)
+        if found is None:
+            found = self.partnerships[name] = Partnership(name, self._keyring, self._model)
+        return found
+
+    def load(self, changes: bytes) -> None:
+        """Fold one delta or a snapshot's rows; call `ready` when folding is over."""
+        for name, number, key, value in unpack_delta(changes):
+            self.partnership(name).tables.load(number, key, value)
+
+    def ready(self) -> None:
+        """Build what is derived from the tables."""
+        for partnership in self.partnerships.values():
+            partnership.ready()
+
+    def rows(self) -> list[Change]:
+        """Every row in canonical order: a delta that makes this state from nothing."""
+        return [row for name in sorted(self.partnerships) for row in self.partnerships[name].tables.rows()]
+
+    def digest(self) -> bytes:
+        """SHA-256 over the canonical rows, 32 bytes."""
+        return digest(self.rows())
+
+    def step(self, entries: Sequence[bytes]) -> Outcome:
+        """Apply entries in order; the state changes, and the outcome carries the change. See `step`."""
+        return step(self, entries)
+
+
+def step(state: State, entries: Sequence[bytes]) -> Outcome:
+    """Apply a chunk of the journal.
+
+    Args:
+        state: Changed in place: it is then ahead of `commits` until the outcome is acknowledged there.
+        entries: Framed journal entries in journal order.
+
+    Returns:
+        The delta since the state before, the outputs in order, and how each message ended.
+    """
+    touched: dict[str, Partnership] = {}
+    counts: dict[tuple[str, str], int] = {}
+    outbox = []
+    for entry in entries:
+        try:
+            _, message = codec.decode(entry, _JOURNAL)
+        except codec.Rejected:
+            counts["", "dead_letter"] = counts.get(("", "dead_letter"), 0) + 1
+            continue
+        now = message["received_at"]
+        if message["kind"] == "tick":
+            counts["", "tick"] = counts.get(("", "tick"), 0) + 1
+            for name in sorted(state.partnerships):
+                touched[name] = partnership = state.partnerships[name]
+                assess.advance(partnership, now, tick=True)
+                outbox += partnership.take_outbox()
+            continue
+        partnership = touched[message["partnership"]] = state.partnership(message["partnership"])
+        receive.receive(partnership, now, message["origin"], message["body"])
+        assess.advance(partnership, now, tick=False)
+        outbox += partnership.take_outbox()
+    changes: list[Change] = []
+    for name in sorted(touched):
+        changes += touched[name].tables.take_delta()
+        for ended, number in touched[name].take_counts().items():
+            counts[ended] = counts.get(ended, 0) + number
+    return Outcome(pack_delta(changes), tuple(outbox), counts)
