@@ -1,0 +1,168 @@
+"""Latent need of each family and the background events and referrals that come of it.
+
+Decides what happens outside planted stories: four states of need by day, events at the rates of kinds.py in each,
+referrals, and which of them go on to need or plan. Stories and busy families are in stories.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from demo.world.base import TOTAL_DAYS
+from demo.world.kinds import KINDS, OFFICE_AGENCIES, SCHOOL_DAY
+from demo.world.people import YEAR, Population
+from demo.world.stories import Happening, Plan
+
+Floats = npt.NDArray[np.float64]
+NEED_SCALE = 0.6  # of RISK section 2's need: planted stories bring the rest of the outcomes
+UP = (0.10 * NEED_SCALE, 1.5, 0.0, 0.5)  # transitions a year from each state to a worse one
+DOWN = (0.0, 2.0, 2.2, 2.0)
+REFERRAL_HAZARD = (0.038, 0.15, 0.8, 0.15)  # per child-year by state
+NEED_SHARE = (0.27, 0.4, 0.7, 0.35)  # of referrals go on to need or plan, by state
+PLAN_SHARE = (0.10, 0.15, 0.25, 0.15)  # of those, to a protection plan
+SIBLING_SHARE = 0.5  # of siblings are referred with a child
+SUMMER = (205, 245)  # days of the year without school
+RECORDED_MORE = {"police": 1.5, "health": 0.7, "education": 1.1, "social_care": 1.0, "housing": 1.2}
+"""Group B is recorded more or less often for the same need; nobody should mistake that for risk."""
+
+
+@dataclass(slots=True)
+class Episode:
+    """A referral that went on to need or plan. Days since the start of backfill."""
+
+    person: int
+    household: int
+    onset: float
+    known: float
+    closed: float
+    status: str
+
+
+class Background:
+    """Draws background events, referrals and episodes."""
+
+    def __init__(self, population: Population, plan: Plan, random: np.random.Generator) -> None:
+        self.population, self.plan, self.random = population, plan, random
+        count = len(population.households)
+        self.frail = random.gamma(0.7, 1 / 0.7, count)
+        self.quiet = np.zeros((TOTAL_DAYS, count), bool)
+        for household, start, end in plan.quiet:
+            self.quiet[max(0, int(start)) : max(0, int(end) + 1), household] = True
+        self.still = np.zeros(count, bool)
+        self.still[sorted(plan.calm | set(plan.busy))] = True
+        self.states = self._states()
+        self.happenings: list[Happening] = []
+        self.episodes: list[Episode] = []
+        self._open = np.full(len(population.people), -1.0)
+
+    def draw(self) -> None:
+        """Fills `happenings` and `episodes`."""
+        self._events()
+        for story in self.plan.stories:
+            if story.kind in {"slow", "sudden"}:
+                self._story_outcome(story.household, story.end)
+            if story.kind == "recovery":
+                self._story_outcome(story.household, story.onset, story.closed)
+        self._referrals()
+
+    def _states(self) -> npt.NDArray[np.int8]:
+        count = len(self.frail)
+        path = np.zeros((TOTAL_DAYS, count), np.int8)
+        share = np.array([0.0, 0.036, 0.019, 0.014]) * NEED_SCALE
+        share[0] = 1 - share.sum()
+        state = np.asarray(self.random.choice(4, count, p=share), np.int8)
+        rate_up, rate_down = np.array(UP) / YEAR, np.array(DOWN) / YEAR
+        for day in range(TOTAL_DAYS):
+            state[self.still] = 0
+            up = rate_up[state] * np.where(state == 0, self.frail, 1.0)
+            chance = self.random.random(count)
+            rises, falls = chance < up, chance > 1 - rate_down[state]
+            following = state.copy()
+            following[rises & ((state == 0) | (state == 3))] = 1
+            following[rises & (state == 1)] = 2
+            following[falls & ((state == 1) | (state == 3))] = 0
+            following[falls & (state == 2)] = 3
+            state = following
+            path[day] = state
+        return path
+
+    def _events(self) -> None:
+        people, households = self.population.people, self.population.households
+        share = np.clip(self.frail, 0.15, 6) ** 0.35
+        share[sorted(self.plan.busy)] = 0.0  # a busy family's events are all planned
+        tenant = np.array([h.tenant for h in households])
+        group_b = np.array([h.group == "B" for h in households])
+        children = [p for p in people if p.role == "child"]
+        ids = np.array([p.id for p in children])
+        home = np.array([p.household for p in children])
+        born = np.array([p.born_day for p in children])
+        adults = [self.population.adults(h.id) for h in households]
+        days = np.arange(TOTAL_DAYS)
+        term = np.where(((days % 365) >= SUMMER[0]) & ((days % 365) <= SUMMER[1]) | (days % 7 >= 5), 0.0, 1.6)
+        age = (days[:, None] - born[None, :]) / YEAR
+        for kind in KINDS:
+            per_day = np.array(kind.rates) / YEAR
+            if not per_day.any():
+                continue
+            factor = share * np.where(group_b, RECORDED_MORE[kind.agency], 1.0)
+            if kind.agency == "housing":
+                factor = factor * tenant / 0.45  # the same rate over all families, borne by tenants
+            rate = per_day[self.states] * factor * ~self.quiet
+            if kind.name in SCHOOL_DAY:
+                rate = rate * term[:, None]
+            if kind.level == "adult":
+                day, who = np.nonzero(self.random.random(rate.shape) < rate)
+                chosen = [adults[h][-1 if self.random.random() < 0.25 else 0].id for h in who]
+            else:
+                rate = rate[:, home] * ((age >= kind.min_age) & (age < 18))
+                day, index = np.nonzero(self.random.random(rate.shape) < rate)
+                who, chosen = home[index], [int(i) for i in ids[index]]
+            hours = self.random.random(len(day))
+            if kind.agency in OFFICE_AGENCIES:
+                hours = 0.35 + 0.35 * hours  # working hours
+            self.happenings += [
+                Happening(float(d + t), int(h), p, kind.name)
+                for d, t, h, p in zip(day, hours, who, chosen, strict=True)
+            ]
+
+    def _referrals(self) -> None:
+        children = [p for p in self.population.people if p.role == "child"]
+        for child in children:
+            low, high = max(0, child.born_day + 1), min(TOTAL_DAYS, child.born_day + int(18 * YEAR))
+            if high <= low:
+                continue
+            states = self.states[low:high, child.household]
+            hazard = np.array(REFERRAL_HAZARD)[states] * max(0.3, min(3.0, self.frail[child.household])) ** 0.3 / YEAR
+            hazard *= ~self.quiet[low:high, child.household]
+            if child.household in self.plan.calm:
+                hazard *= 0.0  # a story's family has its story's outcome and no other
+            for offset in np.nonzero(self.random.random(high - low) < hazard)[0]:
+                day = low + int(offset) + self.random.uniform(0.38, 0.7)
+                self._refer(child.id, day, int(states[offset]))
+                for sibling in self.population.children(child.household):
+                    if sibling.id != child.id and 0 <= sibling.age(day) < 18 and self.random.random() < SIBLING_SHARE:
+                        self._refer(sibling.id, day + 0.01, int(states[offset]))
+
+    def _refer(self, person: int, day: float, state: int, closed: float = 0.0, *, surely: bool = False) -> None:
+        if self._open[person] > day or day >= TOTAL_DAYS:
+            return
+        household = self.population.people[person].household
+        self.happenings.append(Happening(day, household, person, "referral"))
+        chance = 0.0 if household in self.plan.busy else NEED_SHARE[state]
+        if not surely and self.random.random() >= chance:
+            return
+        known = day + self.random.uniform(10, 65)  # assessment: at most 45 working days
+        end = closed or known + self.random.lognormal(np.log(150), 0.8)
+        status = "protection_plan" if self.random.random() < PLAN_SHARE[state] else "in_need"
+        self.episodes.append(Episode(person, household, day, known, end, status))
+        self._open[person] = end
+
+    def _story_outcome(self, household: int, day: float, closed: float = 0.0) -> None:
+        children = [c for c in self.population.children(household) if 0.2 <= c.age(day) < 17.9]
+        first = self.random.integers(len(children))
+        for i, child in enumerate(children):
+            if i == first or self.random.random() < SIBLING_SHARE:
+                self._refer(child.id, day + 0.01 * abs(i - int(first)), 1, closed, surely=True)

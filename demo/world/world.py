@@ -1,0 +1,67 @@
+"""The world: one object from one seed.
+
+Decides which part is made from which, each once. Same seed and number of families, same world, byte for byte.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from demo.world import people, stories
+from demo.world.base import DAY_MS, START_MS, rng
+from demo.world.events import Chronicle, WorldEvent, WorldStatus, chronicle
+from demo.world.needs import Background
+from demo.world.people import Person, Population
+
+
+class World:
+    """A partnership of five agencies, its families, what happened to them, and what each agency holds."""
+
+    def __init__(self, seed: int = 7, families: int = 2000) -> None:
+        self.seed, self.families = seed, families
+
+    @cached_property
+    def population(self) -> Population:
+        """Persons and households."""
+        return people.build(self.seed, self.families)
+
+    @cached_property
+    def chronicle(self) -> Chronicle:
+        """What happened."""
+        plan = stories.plan(self.population, rng(self.seed, "stories"))
+        background = Background(self.population, plan, rng(self.seed, "needs"))
+        background.draw()
+        return chronicle(self.population, plan, background, rng(self.seed, "events"))
+
+    @property
+    def people(self) -> list[Person]:
+        """Everyone; a person's id is the index."""
+        return self.population.people
+
+    def children(self, at_ms: int) -> list[Person]:
+        """Children at a moment.
+
+        Args:
+            at_ms: ms since 1970-01-01 UTC.
+
+        Returns:
+            Persons of families, born and under 18.
+        """
+        day = (at_ms - START_MS) / DAY_MS
+        return [p for p in self.people if p.role == "child" and 0 <= p.age(day) < 18]
+
+    def events(self) -> list[WorldEvent]:
+        """Every event, in order of recording; those recorded after the end of live are never written anywhere.
+
+        Returns:
+            Events sorted by (recorded_at, number).
+        """
+        return self.chronicle.events
+
+    def statuses(self) -> list[WorldStatus]:
+        """Every spell of a legal status.
+
+        Returns:
+            Spells sorted by the time they were written.
+        """
+        return self.chronicle.statuses
