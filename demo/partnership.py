@@ -18,7 +18,9 @@ PARTNERSHIP: Final = "northmere"
 AGENCIES: Final = {
     "council": "social_care", "police": "police", "hospital": "health", "schools": "education", "homes": "housing",
 }  # fmt: skip
-SOURCES: Final = {"council": "carefile", "police": "crimes", "hospital": "pas", "schools": "mis", "homes": "tenancies"}
+SOURCES: Final = {
+    "council": "carefile", "police": "crimes", "hospital": "pas", "schools": "mis", "homes": "tenancies",
+}  # fmt: skip
 PRESENTING: Final = {
     "council": "mash", "police": "safeguarding-police", "hospital": "safeguarding-health",
     "schools": "school-leads", "homes": "tenancy",

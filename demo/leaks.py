@@ -1,0 +1,111 @@
+"""Looks for planted identifiers in everything that the platform holds.
+
+Decides in which disguises an identifier is sought and how a byte string is searched for tens of thousands of them at
+once. What is searched (topics, state, snapshots, logs, metrics) is gathered by demo/evidence.py.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHORTEST_CHARS: Final = 8  # shorter strings are met by chance
+PREFIX_BYTES: Final = 3  # positions are narrowed by the first three bytes: 2^24 entries, one look-up a position
+BLOCK_BYTES: Final = 16 * 1024 * 1024
+
+
+def disguises(identifier: str) -> Iterator[bytes]:
+    """Byte strings under which an identifier would be readable, or guessable without a key.
+
+    Args:
+        identifier: At least `SHORTEST_CHARS` characters.
+
+    Yields:
+        As it is, in upper and lower case, without spaces, in UTF-16, base64 (three alignments), hex, and hashed
+        without a key (MD5, SHA-1, SHA-256; raw, hex, base64).
+
+    Raises:
+        ValueError: The identifier is too short to be told from chance.
+    """
+    if len(identifier) < SHORTEST_CHARS:
+        raise ValueError(f"identifier: expected at least {SHORTEST_CHARS} characters, got {len(identifier)}")
+    spellings = {identifier, identifier.upper(), identifier.lower(), identifier.replace(" ", "")}
+    for spelling in sorted(text for text in spellings if len(text) >= SHORTEST_CHARS):
+        raw = spelling.encode()
+        yield raw
+        yield spelling.encode("utf-16-le")
+        yield spelling.encode("utf-16-be")
+        yield raw.hex().encode()
+        yield raw.hex().upper().encode()
+        for shift in range(3):
+            # Characters that depend on a neighbouring byte are cut off: what is left is the same in any text.
+            coded = base64.b64encode(b"\0" * shift + raw)
+            start, end = (0, 2, 3)[shift], len(raw) + shift
+            yield coded[start : end // 3 * 4]
+        for name in ("md5", "sha1", "sha256"):
+            hashed = hashlib.new(name, raw, usedforsecurity=False).digest()
+            yield hashed
+            yield hashed.hex().encode()
+            yield base64.b64encode(hashed).rstrip(b"=")
+
+
+class Scanner:
+    """Searches bytes for all disguises of many identifiers.
+
+    Args:
+        identifiers: What must not be found.
+    """
+
+    def __init__(self, identifiers: Iterable[str]) -> None:
+        self._patterns: dict[bytes, list[bytes]] = {}
+        for identifier in sorted(set(identifiers)):
+            for pattern in disguises(identifier):
+                self._patterns.setdefault(pattern[:PREFIX_BYTES], []).append(pattern)
+        self._starts: NDArray[np.bool_] = np.zeros(1 << (8 * PREFIX_BYTES), dtype=np.bool_)
+        for prefix in self._patterns:
+            self._starts[int.from_bytes(prefix, "little")] = True
+        self.count = sum(map(len, self._patterns.values()))
+        self._longest = max(len(pattern) for patterns in self._patterns.values() for pattern in patterns)
+
+    def hits(self, data: bytes) -> int:
+        """How many of the disguises occur in the data, counted once an occurrence."""
+        return sum(self._block(data, start) for start in range(0, len(data), BLOCK_BYTES))
+
+    def _block(self, data: bytes, start: int) -> int:
+        block = np.frombuffer(data, np.uint8, min(BLOCK_BYTES + PREFIX_BYTES - 1, len(data) - start), start)
+        if len(block) < PREFIX_BYTES:
+            return 0
+        codes = block[:-2].astype(np.uint32)
+        codes |= block[1:-1].astype(np.uint32) << np.uint32(8)
+        codes |= block[2:].astype(np.uint32) << np.uint32(16)
+        found = 0
+        for place in np.flatnonzero(self._starts[codes]).tolist():
+            at = start + place
+            window = data[at : at + self._longest]
+            found += any(window.startswith(pattern) for pattern in self._patterns[window[:PREFIX_BYTES]])
+        return found
+
+
+def scan(scanner: Scanner, evidence: Iterable[tuple[str, bytes]]) -> tuple[Counter[str], int]:
+    """Search all evidence.
+
+    Args:
+        scanner: Made from the planted identifiers.
+        evidence: (place, bytes): a topic, the state, a log, a metrics page.
+
+    Returns:
+        Hits by place (only places with hits), and how many bytes were searched.
+    """
+    hits: Counter[str] = Counter()
+    size = 0
+    for place, data in evidence:
+        size += len(data)
+        if found := scanner.hits(data):
+            hits[place] += found
+    return hits, size

@@ -1,0 +1,50 @@
+"""The leak scan finds what is planted, in every disguise, and nothing in noise."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import numpy as np
+import pytest
+
+from demo import leaks
+
+NAME = "Araminta Quillfeather"
+
+
+@pytest.fixture(scope="module")
+def scanner() -> leaks.Scanner:
+    return leaks.Scanner([NAME, "12 Larkspur Crescent", "999 123 4567"])
+
+
+@pytest.mark.parametrize("shift", range(5))
+def test_base64_is_found_in_any_alignment(scanner: leaks.Scanner, shift: int) -> None:
+    assert scanner.hits(base64.b64encode(b"x" * shift + NAME.encode() + b"tail")) >= 1
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        NAME.encode(), NAME.upper().encode(), NAME.encode("utf-16"), NAME.encode().hex().encode(),
+        hashlib.sha256(NAME.encode()).digest(), hashlib.md5(NAME.encode()).hexdigest().encode(), b"9991234567",
+    ],
+)  # fmt: skip
+def test_each_disguise_is_found_wherever_it_stands(scanner: leaks.Scanner, leak: bytes) -> None:
+    for before in (0, 1, 7, 1000):
+        assert scanner.hits(b"\0" * before + leak + b"\0" * 3) >= 1
+
+
+def test_a_leak_across_two_blocks_is_found(scanner: leaks.Scanner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leaks, "BLOCK_BYTES", 64)
+    for start in range(40, 80):
+        assert scanner.hits(b"." * start + NAME.encode() + b"." * 100) == 1
+
+
+def test_noise_has_no_hits(scanner: leaks.Scanner) -> None:
+    assert scanner.hits(np.random.default_rng(7).bytes(4_000_000)) == 0
+
+
+def test_an_identifier_that_chance_would_meet_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 8"):
+        list(leaks.disguises("Ann Lee"))
