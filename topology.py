@@ -57,7 +57,7 @@ class View:
 
 IDENTITIES = Topic(
     "identities-{agency}", "bridge-{agency}", ("intake",), "partnership", ("envelope", "payload_key"),
-    "a record's encodings, sealed; payload keys",
+    "a record's encodings, sealed; payload keys (on both lanes, so that none is overtaken)",
 )  # fmt: skip
 EVENTS = Topic(
     "events-{agency}", "bridge-{agency}", ("intake",), "partnership", ("envelope",),

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypedDict
 
 Lane = Literal["key", "identity", "profile", "event", "heartbeat", "live"]
 IDENTITY_LANES: Final = frozenset({"key", "identity"})
-EVENT_LANES: Final = frozenset({"profile", "event", "heartbeat", "live"})
+EVENT_LANES: Final = frozenset({"key", "profile", "event", "heartbeat", "live"})
 SUBJECT_MAX_BYTES: Final = 96  # AES-SIV tag 16 B + a source key padded to at most 64 B, with room
 ID_MAX_CHARS: Final = 64  # agency, source, partnership
 PAYLOAD_KEY_INFO: Final = b"sightline payload key"  # HPKE info of a payload key sealed to the platform
