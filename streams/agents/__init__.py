@@ -1,0 +1,1 @@
+"""Faust agents: decode, call, emit; nothing is decided here."""

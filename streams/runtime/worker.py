@@ -1,0 +1,247 @@
+"""The worker: a Faust app over the chunk transport, built from the map.
+
+Decides how the parts of one process are put together and how it ends. The protocol is streams/runtime/lane.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import mode.loop
+
+mode.loop.use("uvloop")  # before anything makes a loop
+
+import faust  # noqa: E402
+from faust.transport import drivers  # noqa: E402
+
+import topology  # noqa: E402
+from schemas.crypto import NONCE_BYTES, Aead  # noqa: E402
+from streams.agents.partnership import partnership  # noqa: E402
+from streams.runtime import faults, kafka, logs, metrics, settings, snapshots  # noqa: E402
+from streams.runtime.commit_log import KafkaCommits  # noqa: E402
+from streams.runtime.commits import Damaged  # noqa: E402
+from streams.runtime.exits import Exit, leave  # noqa: E402
+from streams.runtime.lane import Lane, Machine, Setting, Taken, UnknownOutcome, Unloadable  # noqa: E402
+from streams.runtime.positions import Positions  # noqa: E402
+from streams.runtime.transport import ChunkTopic  # noqa: E402
+from streams.runtime.watchdog import Watchdog  # noqa: E402
+from streams.state import Outcome  # noqa: E402
+
+REWINDS_MAX: Final = 50  # without progress; the journal then lacks what the state needs
+BUFFER_CHUNKS: Final = 16  # Faust counts chunks here
+_log = logs.get("worker")
+
+# a checkout that is not installed has no entry points; installed, this changes nothing
+drivers.TRANSPORTS.aliases.setdefault("sightline", "streams.runtime.transport:Transport")
+
+
+class App(faust.App):
+    """A Faust app that knows its positions; the transport asks for them."""
+
+    positions: Positions
+
+
+class Timed:
+    """A machine whose steps are measured."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.load, self.ready, self.digest = machine.load, machine.ready, machine.digest
+        self._step = machine.step
+
+    def step(self, entries: Sequence[bytes]) -> Outcome:
+        """See Machine."""
+        began = time.perf_counter()
+        outcome = self._step(entries)
+        metrics.STEP_SECONDS.observe(time.perf_counter() - began)
+        return outcome
+
+
+class Host:
+    """Takes chunks for the agent; nothing escapes it but the end of the process."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._rewinds: Counter[int] = Counter()
+
+    async def handle(self, tp: Any, records: list[Any]) -> int:
+        """One chunk of raw records.
+
+        Returns:
+            Entries newly applied.
+        """
+        try:
+            return await self._handle(tp, records)
+        except UnknownOutcome as error:
+            leave(Exit.UNKNOWN_OUTCOME, error=error)
+        except Damaged as error:
+            leave(Exit.CHAIN, error.reason)
+        except (Unloadable, kafka.BrokerError) as error:
+            leave(Exit.LOAD, str(error))
+        except Exception as error:
+            leave(Exit.BUG, error=error)
+
+    async def reload(self, *_: object, **__: object) -> None:
+        """A rebalance is over: load what is ours, before the streams go on."""
+        try:
+            await self._app.positions.assigned(self._app.consumer.assignment())
+        except Damaged as error:
+            leave(Exit.CHAIN, error.reason)
+        except (Unloadable, kafka.BrokerError) as error:
+            leave(Exit.LOAD, str(error))
+        except Exception as error:
+            leave(Exit.BUG, error=error)
+
+    async def _handle(self, tp: Any, records: list[Any]) -> int:
+        first, last = records[0].offset, records[-1].offset
+        if last - first + 1 != len(records):
+            leave(Exit.NOT_CONTIGUOUS)
+        taken, outcomes, next_ = await self._app.positions.take(tp, first, [record.value for record in records])
+        if taken is Taken.BEHIND:
+            await self._rewind(tp, next_, first)
+            return 0
+        self._rewinds.pop(tp.partition, None)
+        _count(outcomes)
+        metrics.LAG_SECONDS.labels(tp.topic, str(tp.partition)).set(time.time() - records[-1].timestamp / 1000)
+        return len(outcomes) and len(records)
+
+    async def _rewind(self, tp: Any, next_: int, got: int) -> None:
+        self._rewinds[tp.partition] += 1
+        metrics.SKIPS.labels("agent").inc()
+        _log.warning("behind", extra={"partition": tp.partition, "expected": next_, "got": got})
+        if self._rewinds[tp.partition] > REWINDS_MAX:
+            leave(Exit.HOLE)
+        await self._app.consumer.rewind({tp: next_})
+
+
+def _count(outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        for (agency, what), number in outcome.counts.items():
+            metrics.EVENTS.labels("step", agency, what).inc(number)
+
+
+def _seen(what: str, partition: int, number: int) -> None:
+    label = str(partition)
+    if what == "committed":
+        metrics.COMMITS.labels(label).inc(number)
+    elif what == "fenced":
+        metrics.FENCED.labels(label).inc()
+        _log.warning("fenced", extra={"partition": partition})
+    elif what == "rejected" and number:
+        metrics.REJECTED.labels(label).inc(number)
+        _log.warning("commits refused by the chain rule", extra={"partition": partition, "rejected": number})
+    elif what == "folded":
+        _log.info("folded", extra={"partition": partition, "end": number})
+    elif what.startswith("snapshot"):
+        _log.warning(what.replace("_", " "), extra={"partition": partition, "end": number})
+
+
+async def _aside(work: Callable[[], None]) -> None:
+    began = time.perf_counter()
+    await asyncio.get_running_loop().run_in_executor(None, work)
+    metrics.FOLD_SECONDS.observe(time.perf_counter() - began)
+
+
+def build(config: settings.Worker, keyring: Any, log: KafkaCommits, datadir: str) -> App:
+    """The Faust app of a worker; starts nothing.
+
+    Args:
+        config: Its settings.
+        keyring: The platform's keys.
+        log: The commits topic.
+        datadir: A folder that Faust may litter.
+    """
+    make_machine = settings.plugin(config.machine)
+    cipher = Aead(keyring.state_key)
+    setting = Setting(
+        log=log, snapshots=snapshots.open_store(config.snapshots, cipher), make=lambda p: Timed(make_machine(p, keyring)),
+        cipher=cipher, writer=f"{socket.gethostname()}-{os.getpid()}", nonce=lambda: os.urandom(NONCE_BYTES),
+        aside=_aside, behaviour=config.behaviour, reach=faults.reach, seen=_seen,
+    )  # fmt: skip
+    app = App(
+        config.group, broker=f"sightline://{config.kafka.bootstrap}", broker_credentials=_credentials(config),
+        web_enabled=False, topic_allow_declare=False, topic_disable_leader=True, autodiscover=False,
+        consumer_auto_offset_reset="earliest", broker_max_poll_records=config.chunk_max,
+        consumer_group_instance_id=config.instance or None, consumer_max_fetch_size=kafka.FETCH_BYTES,
+        stream_buffer_maxsize=BUFFER_CHUNKS, stream_wait_empty=False, table_standby_replicas=0,
+        broker_session_timeout=config.session_timeout_s, broker_heartbeat_interval=config.session_timeout_s / 6,
+        broker_request_timeout=max(40.0, config.session_timeout_s + 10), key_serializer="raw",
+        value_serializer="raw", datadir=datadir, worker_redirect_stdouts=False, reply_create_topic=False,
+    )  # fmt: skip
+    app.positions = Positions(lambda partition: Lane(partition, setting), _aside)
+    app.conf.Topic = ChunkTopic
+    host = Host(app)
+    app.agent(app.topic(topology.JOURNAL.name, key_type=bytes, value_type=bytes), name="partnership")(
+        partnership(host.handle)
+    )
+    app.on_rebalance_complete.connect(host.reload)
+    return app
+
+
+def _credentials(config: settings.Worker) -> Any:
+    if not config.kafka.username:
+        return None
+    return faust.SASLCredentials(
+        mechanism=kafka.MECHANISM, username=config.kafka.username, password=config.kafka.password(),
+        ssl_context=config.kafka.ssl_context(),
+    )  # fmt: skip
+
+
+def run(config: settings.Worker, metrics_port: int) -> int:
+    """Run a worker until SIGTERM.
+
+    Returns:
+        Exit code, 0 for a clean stop.
+    """
+    keyring = settings.plugin(config.keyring)(Path(config.keys))
+    metrics.serve(metrics_port)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    log = KafkaCommits(config.kafka, config.group)
+    log.open(loop)
+    datadir = tempfile.mkdtemp(prefix="sightline-worker-")
+    try:
+        app = build(config, keyring, log, datadir)
+        worker = faust.Worker(
+            app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False, loglevel="WARN"
+        )
+        worker.spinner = None
+        Watchdog(loop, config.session_timeout_s).start()
+        worker.execute_from_commandline()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    else:
+        return 0
+    finally:
+        shutil.rmtree(datadir, ignore_errors=True)
+
+
+def main(argv: list[str]) -> int:
+    """`sightline worker`."""
+    parser = argparse.ArgumentParser(prog="sightline worker", description="Runs the partnership agent.")
+    parser.add_argument("--config", required=True, help="settings file (JSON)")
+    parser.add_argument("--metrics-port", type=int, default=0, help="serve /metrics on this port of loopback; 0: off")
+    args = parser.parse_args(argv)
+    logs.setup()
+    try:
+        return run(settings.load(args.config, settings.Worker), args.metrics_port)
+    except settings.SettingsError as error:
+        _log.error("settings", extra={"cause": str(error)})
+        return Exit.SETTINGS
+    except kafka.BrokerError as error:
+        _log.error("broker", extra={"cause": str(error)})
+        return Exit.BROKER
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Operators' tools over the logs: snapshotter, verify, replay, simulator."""
