@@ -26,7 +26,7 @@ def line(published: Published) -> tuple[int, ...]:
 
 
 def bounds(shown: tuple[int, ...], place: int, least: int) -> tuple[int, int]:
-    """What the linear program over one line knows of a withheld count: shown is within 2, withheld at least `least`."""
+    """What the linear program over one line knows of a withheld count; a shown one is within 2 of the truth."""
     known = [(0, 0) if value == 0 else (value - 2, value + 2) if value > 0 else (least, 10**6) for value in shown]
     others = [known[at] for at in range(len(shown) - 1) if at != place]
     low, high = known[-1]

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 import pytest
 
 from schemas.alert import Presence
-from streams.presence import SPECS, Directory, Register
+from streams.presence import SPECS, Directory, Register, Team
 from streams.presence.register import NOTICE_AGE_MS, WITHDRAWN_KEPT_MS
 from streams.presence.standing import CONTACTS_SHOWN, DAY_MS, TAIL_MS
 from streams.state import Tables
 
 T = 1_700_000_000_000
 CHILD, VISIT, MOTHER, BUMP = b"council-child", b"hospital-child", b"hospital-mother", b"council-bump"
-REGISTER = {
-    "teams": {
-        "mash": {"agency": "council", "office_number": "1", "out_of_hours_number": "2"},
-        "duty-east": {"agency": "council", "office_number": "3", "out_of_hours_number": "4"},
-        "ward": {"agency": "hospital", "office_number": "5", "out_of_hours_number": "6"},
+DIRECTORY = Directory(
+    teams={
+        "mash": Team("council", "1", "2"),
+        "duty-east": Team("council", "3", "4"),
+        "ward": Team("hospital", "5", "6"),
     },
-    "presence": {"presenting": {"hospital": "ward", "council": "mash"}, "front_door": "mash"},
-}
+    presenting={"hospital": "ward", "council": "mash"},
+    front_door="mash",
+)
 
 
 class Groups:
@@ -50,7 +50,7 @@ PLAN = profile(("protection_plan", T - DAY_MS, None))
 
 def register(*groups: Iterable[bytes], tables: Tables | None = None) -> Register:
     made = Register("north", tables or Tables("north", SPECS), Groups(*groups))  # type: ignore[arg-type]
-    made.directory = Directory.from_control(REGISTER)
+    made.directory = DIRECTORY
     return made
 
 
@@ -238,21 +238,10 @@ def test_recovered_from_its_packed_rows_it_goes_on_alike() -> None:
     assert visit(recovered, b"e2") == []
 
 
-@pytest.mark.parametrize(
-    ("path", "value", "field"),
-    [
-        (("presence", "front_door"), "nobody", "presence.front_door"),
-        (("presence", "presenting"), {"hospital": "nobody"}, "presence.hospital"),
-        (("teams", "mash"), {"agency": "council"}, "office_number"),
-        (("teams", "mash"), {"agency": "c", "office_number": "1" * 41, "out_of_hours_number": ""}, "teams.mash"),
-        (("teams",), [], "teams"),
-    ],
-)
-def test_a_register_that_names_no_one_to_call_is_refused(path: tuple[str, ...], value: Any, field: str) -> None:
-    body = msgspec.json.decode(msgspec.json.encode(REGISTER))
-    inner = body
-    for step in path[:-1]:
-        inner = inner[step]
-    inner[path[-1]] = value
-    with pytest.raises(ValueError, match=field):
-        Directory.from_control(body)
+def test_without_a_directory_nobody_is_told_and_the_contact_waits() -> None:
+    made = register((CHILD, VISIT))
+    made.directory = Directory()
+    made.profile(CHILD, "council", PLAN, T)
+    assert visit(made) == []
+    made.directory = DIRECTORY
+    assert len(made.relinked((CHILD,), T + 1)) == 2
