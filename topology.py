@@ -81,7 +81,7 @@ CONTROLS = Topic(
     compacted=True,
 )  # fmt: skip
 JOURNAL = Topic(
-    "journal", "intake", ("worker", "operator"), "partnership", ("journal",),
+    "journal", "intake", ("worker", "intake", "operator"), "partnership", ("journal",),
     "all of the above in one order, with received_at; ticks", partitioned=True,
 )  # fmt: skip
 COMMITS = Topic(
@@ -130,7 +130,7 @@ ALSO_WRITES: dict[str, tuple[str, ...]] = {"publisher": (DEAD_LETTERS_INTAKE.nam
 AGENTS: tuple[Agent, ...] = (
     Agent("bridge", (DEAD_LETTERS_INTAKE.name,), (IDENTITIES.name, EVENTS.name), "bridge",
           "sources, store, split, encode, seal"),
-    Agent("intake", (IDENTITIES.name, EVENTS.name, RESPONSES.name, REQUESTS.name, CONTROLS.name),
+    Agent("intake", (IDENTITIES.name, EVENTS.name, RESPONSES.name, REQUESTS.name, CONTROLS.name, JOURNAL.name),
           (JOURNAL.name, DEAD_LETTERS_INTAKE.name), "streams", "checks the envelope, puts all in one order"),
     Agent("worker", (JOURNAL.name, COMMITS.name), (COMMITS.name,), "streams",
           "the partnership agent: link, risk, alert"),

@@ -14,9 +14,11 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 import topology
-from schemas import codec
+from schemas import codec, crypto
 from schemas.alert import Alert
+from schemas.dead_letter import SEAL_INFO
 from streams.alerting.notice import Notice, Part
+from streams.keys import Keyring
 from streams.state import Out
 
 RUNG_AGENCIES: Final = 1  # which agency and whom to call
@@ -74,8 +76,12 @@ class LinkOut(msgspec.Struct, frozen=True, array_like=True):
 
 
 class RefusedOut(msgspec.Struct, frozen=True, array_like=True):
-    """A message that `step` refused; the publisher seals `body` to the agency it came from."""
+    """A message that `step` refused; the publisher seals `body` to the agency it came from.
 
+    `seal_public` is that agency's X25519 key (hex); empty where no agency could be told.
+    """
+
+    seal_public: str
     origin: str
     reason: str
     received_at: int
@@ -90,21 +96,17 @@ class Message(NamedTuple):
     value: bytes
 
 
-Seal = Callable[[str, bytes], bytes]
-"""(agency, plaintext) -> sealed to that agency's public key."""
-
-
 class Cutter:
     """Cuts outputs for their receivers.
 
     Args:
         entity_key: 32 bytes; makes entity ids.
-        seal: Seals rejected bytes back to their agency. Its result differs from call to call; nothing else here does.
+
+    What it gives is the same for the same output, but for the seal of a dead letter, which is fresh each time.
     """
 
-    def __init__(self, entity_key: bytes, seal: Seal) -> None:
+    def __init__(self, entity_key: bytes) -> None:
         self._entity_key = entity_key
-        self._seal = seal
         self._cuts: dict[str, Callable[[Out], Message]] = {
             "alert": self._alert, "presence": self._presence, "view": self._view, "household": self._household,
             "link": self._link, "score": self._score, "dead_letter": self._dead_letter,
@@ -197,13 +199,19 @@ class Cutter:
 
     def _dead_letter(self, out: Out) -> Message:
         body = msgspec.msgpack.decode(out.body, type=RefusedOut)
+        sealed = crypto.hpke_seal(bytes.fromhex(body.seal_public), body.body, SEAL_INFO)
         message = {
             "agency": out.to, "origin": body.origin, "reason": body.reason, "stage": "step",
             "received_at": body.received_at, "size_bytes": len(body.body),
-            "sha256": hashlib.sha256(body.body).digest(), "sealed": self._seal(out.to, body.body),
+            "sha256": hashlib.sha256(body.body).digest(), "sealed": sealed,
         }  # fmt: skip
         topic = topology.DEAD_LETTERS_INTAKE.name.format(agency=out.to)
         return Message(topic, out.to.encode(), codec.encode("dead_letter", message))
+
+
+def make_cut(keyring: Keyring) -> Cutter:
+    """The cut of a platform with these keys."""
+    return Cutter(keyring.entity_key)
 
 
 def _factors(parts: tuple[Part, ...], rung: int) -> list[dict[str, Any]]:

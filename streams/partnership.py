@@ -257,7 +257,9 @@ class Partnership:
     def refuse(self, agency: str, origin: str, reason: str, body: bytes, now: int) -> None:
         """Give a message back to the agency it came from, counted with its reason."""
         self.count(agency, "dead_letter")
-        self.emit("dead_letter", agency, RefusedOut(origin, reason, now, body))
+        if agency and self.register is not None:
+            public = self.register.agencies[agency].seal_public
+            self.emit("dead_letter", agency, RefusedOut(public, origin, reason, now, body))
 
 
 class Facts:

@@ -20,7 +20,8 @@ Raw = msgspec.Raw
 Change = tuple[str, int, bytes | str, Raw | None]
 """One changed row: partnership, table number, key, packed value or None where the row is gone."""
 
-_changes = msgspec.msgpack.Decoder(list[Change])
+_changes = msgspec.msgpack.Decoder(list[tuple[str, int, Any, Raw]])
+_NIL = b"\xc0"
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -142,7 +143,10 @@ def unpack_delta(delta: bytes) -> list[Change]:
     Raises:
         msgspec.DecodeError: The bytes are not a packed delta.
     """
-    return _changes.decode(delta)
+    return [
+        (partnership, number, key, None if bytes(value) == _NIL else value)
+        for partnership, number, key, value in _changes.decode(delta)
+    ]
 
 
 class RawState:

@@ -12,7 +12,7 @@ from typing import Final
 from schemas import codec
 from streams import assess, receive
 from streams.keys import Keyring
-from streams.linkage.model import LinkModel
+from streams.linkage.model import LinkModel, default_model
 from streams.partnership import Partnership
 from streams.state import Change, Outcome, digest, pack_delta, unpack_delta
 
@@ -96,3 +96,9 @@ def step(state: State, entries: Sequence[bytes]) -> Outcome:
         for ended, number in touched[name].take_counts().items():
             counts[ended] = counts.get(ended, 0) + number
     return Outcome(pack_delta(changes), tuple(outbox), counts)
+
+
+def make_machine(partition: int, keyring: Keyring) -> State:
+    """An empty state of one journal partition, under the default linkage model."""
+    del partition
+    return State(keyring, default_model())

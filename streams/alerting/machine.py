@@ -102,29 +102,30 @@ def advance(was: Watched, lines: Lines, reading: Reading) -> tuple[Watched, tupl
 
 
 def _escalate(was: Watched, lines: Lines, reading: Reading, moves: list[Move]) -> Watched:
+    if was.state in (RAISED, RECOVERING):
+        return _watch(was, lines, reading, moves)
+    if reading.score_ppm >= lines.raise_ppm:
+        return _rise(was, reading, moves)
+    if was.state == PENDING:
+        moves.append("lapse")
+        return _enter(was, NORMAL, reading.now)
+    return was
+
+
+def _watch(was: Watched, lines: Lines, reading: Reading, moves: list[Move]) -> Watched:
     score = reading.score_ppm
-    if was.state in (NORMAL, PENDING):
-        if score >= lines.raise_ppm:
-            return _rise(was, reading, moves)
-        if was.state == PENDING:
-            moves.append("lapse")
-            return _enter(was, NORMAL, reading.now)
-        return was
-    if score < 0:  # every child is in an open episode, or gone: the alert has done what it could
-        moves.append("clear")
-        return msgspec.structs.replace(_enter(was, NORMAL, reading.now), alert="")
     if score > lines.clear_ppm:
         risen = was if was.state == RAISED else _enter(was, RAISED, reading.now)
         if _odds(score) >= WORSE_ODDS * _odds(was.told_ppm):
             moves.append("update")
             risen = msgspec.structs.replace(risen, told_ppm=score)
         return risen
-    if reading.fell_at + lines.clear_dwell_ms <= min(reading.now, reading.alive_until):
+    calm = reading.fell_at + lines.clear_dwell_ms <= min(reading.now, reading.alive_until)
+    if calm or score < 0:  # below 0 every child is in an open episode, or gone: the alert has done what it could
         moves.append("clear")
         return msgspec.structs.replace(_enter(was, NORMAL, reading.now), alert="")
-    return msgspec.structs.replace(
-        was if was.state == RECOVERING else _enter(was, RECOVERING, reading.now), fell_at=reading.fell_at
-    )
+    low = was if was.state == RECOVERING else _enter(was, RECOVERING, reading.now)
+    return msgspec.structs.replace(low, fell_at=reading.fell_at)
 
 
 def _rise(was: Watched, reading: Reading, moves: list[Move]) -> Watched:

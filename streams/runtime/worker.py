@@ -164,7 +164,8 @@ def build(config: settings.Worker, keyring: Any, log: KafkaCommits, datadir: str
     make_machine = settings.plugin(config.machine)
     cipher = Aead(keyring.state_key)
     setting = Setting(
-        log=log, snapshots=snapshots.open_store(config.snapshots, cipher), make=lambda p: Timed(make_machine(p, keyring)),
+        log=log, snapshots=snapshots.open_store(config.snapshots, cipher),
+        make=lambda partition: Timed(make_machine(partition, keyring)),
         cipher=cipher, writer=f"{socket.gethostname()}-{os.getpid()}", nonce=lambda: os.urandom(NONCE_BYTES),
         aside=_aside, behaviour=config.behaviour, reach=faults.reach, seen=_seen,
     )  # fmt: skip
