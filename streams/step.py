@@ -12,7 +12,7 @@ from typing import Final
 from schemas import codec
 from streams import assess, receive
 from streams.keys import Keyring
-from streams.linkage.model import LinkModel, default_model
+from streams.linkage.model import LinkModel, shipped_model
 from streams.partnership import Partnership
 from streams.state import Change, Outcome, digest, pack_delta, unpack_delta
 
@@ -101,4 +101,4 @@ def step(state: State, entries: Sequence[bytes]) -> Outcome:
 def make_machine(partition: int, keyring: Keyring) -> State:
     """An empty state of one journal partition, under the default linkage model."""
     del partition
-    return State(keyring, default_model())
+    return State(keyring, shipped_model())
