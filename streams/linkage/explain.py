@@ -1,0 +1,96 @@
+"""Why two records are one person, or are not.
+
+Decides the words and numbers of an explanation: weight by field in milli-bits, no value and no encoding in it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from streams.linkage.compare import Evidence, comparable, evidence
+from streams.linkage.identity import Shape
+from streams.linkage.model import LinkModel
+
+Why = Literal[
+    "asserted",
+    "held_apart",
+    "other_epoch",
+    "no_shared_key",
+    "linked",
+    "through_others",
+    "below_edge",
+    "split_by_average",
+]
+"""asserted, held_apart: a person decided so. through_others: not an edge itself, but one person by other records.
+split_by_average: an edge, but their groups agree too little on the whole."""
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """One pair explained.
+
+    Attributes:
+        together: Whether the two are one person now.
+        why: The deciding reason.
+        link: Link score in milli-bits: same person against everything else.
+        tie: Same person or household against random, in milli-bits.
+        evidence: The lines that add up to them; household weights enter `link` only as the rival.
+        edge: Threshold of an automatic edge, in milli-bits.
+        model: Version of the model.
+        digest: SHA-256 of the model.
+    """
+
+    together: bool
+    why: Why
+    link: int
+    tie: int
+    evidence: tuple[Evidence, ...]
+    edge: int
+    model: str
+    digest: str
+
+
+class Standing(NamedTuple):
+    """How a pair stands in the graph.
+
+    Attributes:
+        said: What was asserted of it: must, cannot or nothing.
+        candidate: Whether the two share a live blocking key.
+        together: Whether they are one person now.
+    """
+
+    said: str
+    candidate: bool
+    together: bool
+
+
+def explain(model: LinkModel, a: Shape, b: Shape, standing: Standing) -> Explanation:
+    """Explain one pair by the model in force."""
+    lines = evidence(model, a, b) if comparable(a, b) else ()
+    person, household = sum(line.person for line in lines), sum(line.household for line in lines)
+    link = person - max(household, 0)
+    return Explanation(
+        together=standing.together,
+        why=_why(standing, bool(lines), link >= model.edge),
+        link=link,
+        tie=max(person, household),
+        evidence=lines,
+        edge=model.edge,
+        model=model.version,
+        digest=model.digest,
+    )
+
+
+def _why(standing: Standing, same_epoch: bool, strong: bool) -> Why:
+    if standing.together:
+        if standing.said == "must":
+            return "asserted"
+        return "linked" if strong and standing.candidate else "through_others"
+    if standing.said == "cannot":
+        return "held_apart"
+    if not same_epoch:
+        return "other_epoch"
+    if not standing.candidate:
+        return "no_shared_key"
+    return "split_by_average" if strong else "below_edge"

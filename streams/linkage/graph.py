@@ -1,0 +1,249 @@
+"""The link graph: records in, people and households out, the same whatever the order of arrival.
+
+Decides which components a change touches and what changed in them. The tables hold the live identities, the
+assertions, and the people and households of two or more records; each is a pure function of identities, assertions
+and model. Everything else here is derived from the tables and can be dropped at any time.
+
+Why it is exact: a change of edges leaves every part of an old component reachable from an end of a changed edge. So
+it is enough to walk from those ends and to decide each component found afresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, MutableMapping
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+
+from streams.linkage.cluster import Rules, connected, partition
+from streams.linkage.explain import Explanation, Standing, explain
+from streams.linkage.groups import Group, Groups
+from streams.linkage.households import split
+from streams.linkage.identity import Identity, shape
+from streams.linkage.model import LinkModel
+from streams.linkage.pairs import NONE, Pairs
+from streams.state import Spec
+
+Kind = Literal["must", "cannot", "none"]
+
+
+class Assertion(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a person decided about two records; `one` is the smaller."""
+
+    one: bytes
+    other: bytes
+    kind: Kind
+
+
+SPECS: Final = (
+    Spec("identities", Identity),
+    Spec("clusters", Group),
+    Spec("households", Group),
+    Spec("assertions", Assertion),
+)
+
+
+class LinkDelta(NamedTuple):
+    """Groups that changed, each as its sorted records, in order; all empty where nothing did."""
+
+    clusters_before: tuple[Group, ...] = ()
+    clusters_after: tuple[Group, ...] = ()
+    households_before: tuple[Group, ...] = ()
+    households_after: tuple[Group, ...] = ()
+
+
+NOTHING: Final = LinkDelta()
+
+
+class LinkGraph:
+    """Links of one partnership.
+
+    Args:
+        model: Weights and thresholds.
+        tables: The tables of `SPECS` by name; changed only by setting and deleting rows.
+    """
+
+    def __init__(self, model: LinkModel, tables: Mapping[str, MutableMapping[Any, Any]]) -> None:
+        self.model = model
+        self._identities: MutableMapping[bytes, Identity] = tables["identities"]
+        self._assertions: MutableMapping[bytes, Assertion] = tables["assertions"]
+        self._people = Groups(tables["clusters"])
+        self._homes = Groups(tables["households"])
+        self._pairs = Pairs(model, self._identities)
+        self._said: dict[bytes, dict[bytes, str]] = {}
+        for row in self._assertions.values():
+            self._note(row)
+        self._rules = Rules(self._pairs.edges, self._pairs.ask, self._said, model)
+        self._closed: set[bytes] = set()  # records of people with any restricted record: they have no ties
+        for record, identity in self._identities.items():
+            if identity.restricted:
+                self._closed.update(self._people.of(record))
+
+    def upsert(self, record: bytes, identity: Identity) -> LinkDelta:
+        """Take a record's newest encodings."""
+        old = self._identities.get(record)
+        if old == identity:
+            return NOTHING
+        touched: set[bytes] = set()
+        if old is None:
+            self._identities[record] = identity
+            self._pairs.enter(record, touched)
+            return self._settle(touched, born=record)
+        if old.restricted != identity.restricted:
+            touched |= self._surroundings(record)
+        self._pairs.forget(record, touched)
+        self._identities[record] = identity
+        self._pairs.change(record, old, touched)
+        return self._settle(touched)
+
+    def delete(self, record: bytes) -> LinkDelta:
+        """Forget a record; its assertions stay, in case it returns. Nothing happens if it is not known."""
+        old = self._identities.get(record)
+        if old is None:
+            return NOTHING
+        touched = set(self._said.get(record, ()))
+        if old.restricted:
+            touched |= self._surroundings(record)
+        self._pairs.leave(record, touched)
+        del self._identities[record]
+        return self._settle(touched, died=record)
+
+    def assert_pair(self, a: bytes, b: bytes, kind: Kind) -> LinkDelta:
+        """Decide that two records are one person, are not, or leave it to the model again.
+
+        A `must` that would join records held apart by a `cannot` has no effect; of two such, the smaller pair wins.
+        Either record may be unknown as yet.
+        """
+        if a == b:
+            return NOTHING
+        row = Assertion(min(a, b), max(a, b), kind)
+        key = len(row.one).to_bytes(2, "big") + row.one + row.other
+        if kind != "none":
+            self._assertions[key] = row
+        elif key in self._assertions:
+            del self._assertions[key]
+        self._note(row)
+        return self._settle({a, b})
+
+    def cluster(self, record: bytes) -> bytes:
+        """Person of a record: the smallest record of it."""
+        return self._people.of(record)[0]
+
+    def members(self, cluster: bytes) -> Group:
+        """Records of a person, sorted."""
+        return self._people.of(cluster)
+
+    def household(self, record: bytes) -> bytes:
+        """Household of a record: the smallest record of it."""
+        return self._homes.of(record)[0]
+
+    def household_records(self, household: bytes) -> Group:
+        """Records of a household, sorted."""
+        return self._homes.of(household)
+
+    def suggestions(self, record: bytes) -> list[tuple[bytes, int]]:
+        """Records of other people that may be the same one: link score in milli-bits from 0, best first."""
+        if record not in self._identities:
+            return []
+        person, said = self._people.of(record), self._said.get(record, {})
+        found = []
+        for other in self._pairs.candidates(record):
+            if other not in person and other not in said:
+                weight = self._pairs.ask(record, other)
+                if weight is not None and weight >= 0:
+                    found.append((other, weight))
+        return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+
+    def explain(self, a: bytes, b: bytes) -> Explanation | None:
+        """Why two records are one person or not; None if either is not known."""
+        one, other = self._identities.get(a), self._identities.get(b)
+        if one is None or other is None:
+            return None
+        return explain(
+            self.model,
+            shape(one),
+            shape(other),
+            Standing(
+                said=self._said.get(a, {}).get(b, ""),
+                candidate=b in self._pairs.candidates(a),
+                together=self.cluster(a) == self.cluster(b),
+            ),
+        )
+
+    def _note(self, row: Assertion) -> None:
+        for mine, theirs in ((row.one, row.other), (row.other, row.one)):
+            if row.kind != "none":
+                self._said.setdefault(mine, {})[theirs] = row.kind
+            elif mine in self._said:
+                self._said[mine].pop(theirs, None)
+                if not self._said[mine]:
+                    del self._said[mine]
+
+    def _linked(self, record: bytes) -> Iterable[bytes]:
+        """Neighbours of a record in the graph of people."""
+        edges = self._pairs.edges(record)
+        said = self._said.get(record)
+        if not said:
+            return edges
+        linked = [other for other in edges if said.get(other) != "cannot"]
+        return linked + [other for other, kind in said.items() if kind == "must" and other in self._identities]
+
+    def _tied(self, record: bytes) -> Mapping[bytes, int]:
+        """Ties of a record that count."""
+        if record in self._closed:
+            return NONE
+        ties = self._pairs.ties(record)
+        said = self._said.get(record, {})
+        if not said and not self._closed:
+            return ties
+        return {
+            other: weight
+            for other, weight in ties.items()
+            if other not in self._closed and said.get(other) != "cannot"
+        }
+
+    def _housed(self, record: bytes) -> Iterable[bytes]:
+        """Neighbours of a record in the graph of households."""
+        return [*self._people.of(record), *self._tied(record)]
+
+    def _surroundings(self, record: bytes) -> set[bytes]:
+        """Everyone whose ties depend on whether this record's person has any."""
+        person = self._people.of(record)
+        return {*person, *(other for member in person for other in self._pairs.ties(member))}
+
+    def _settle(self, touched: set[bytes], born: bytes | None = None, died: bytes | None = None) -> LinkDelta:
+        """Decide afresh every component that holds a touched record."""
+        known = self._identities
+        roots = {record for record in touched if record in known}
+        before: set[Group] = set()
+        after: set[Group] = set()
+        for component in connected(roots, self._linked):
+            before.update(map(self._people.of, component))
+            after.update(partition(component, self._rules))
+        people_before, people_after = self._people.exchange(before, after, born, died)
+        for group in people_before:
+            roots.update(record for record in group if record in known)
+        for group in people_after:
+            roots.update(group)
+        self._mark_closed(people_before, people_after, roots)
+        before, after = set(), set()
+        for component in connected(roots, self._housed):
+            before.update(map(self._homes.of, component))
+            after.update(split(component, self._tied, self._people.of, self.model))
+        return LinkDelta(people_before, people_after, *self._homes.exchange(before, after, born, died))
+
+    def _mark_closed(self, before: Iterable[Group], after: Iterable[Group], roots: set[bytes]) -> None:
+        """Follow which people have a restricted record; whose ties that changes is added to `roots`."""
+        known = self._identities
+        groups = {*after, *(self._people.of(record) for record in roots)}
+        was = {record for group in before for record in group if record in self._closed}
+        was |= {record for group in groups for record in group if record in self._closed}
+        now = {record for group in groups if any(known[member].restricted for member in group) for record in group}
+        if not was and not now:
+            return
+        self._closed -= was
+        self._closed |= now
+        for record in was ^ now:
+            if record in known:
+                roots.add(record)
+                roots.update(self._pairs.ties(record))

@@ -1,0 +1,117 @@
+"""A frozen, versioned linkage model: integer tables and thresholds.
+
+Decides what a model holds and when one is well formed. Weights are milli-bits (log2 of a likelihood ratio x 1000)
+against the class `random`, so that class itself is always 0. Does not fit one (fit.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from schemas.identity import FIELD_BYTES, FIELDS, TOKENS
+
+LEVELS: Final = 8  # buckets of similarity a field, LINKAGE section 6
+FIELD_BITS: Final = FIELD_BYTES * 8
+WEIGHT_MAX: Final = 1 << 24  # milli-bits; keeps sums of all fields inside 31 bits
+MODELS: Final = Path(__file__).parent / "models"
+
+Pair = tuple[int, int]
+"""Weights in milli-bits for (same person, same household but another person), against random."""
+
+
+class LinkModel(msgspec.Struct, frozen=True, dict=True, kw_only=True):
+    """Weights by field and level, and the thresholds of the graph.
+
+    Attributes:
+        version: Name of the model, shown with each link.
+        schema_epoch: Version of fields and normalisation that it was fitted for.
+        cuts: For each field 7 falling Hamming distances; the level is the count of cuts >= the distance.
+        person: For each field 8 weights of `same person`, by level.
+        household: For each field 8 weights of `same household, other person`, by level.
+        swap: Weights where given name and surname were (not, yes) compared crosswise.
+        tokens: For each token of schemas.identity.TOKENS the weights where both have one: (different, equal).
+        prior: Weight before any evidence.
+        edge: Milli-bits from which a pair is an automatic edge.
+        merge: Milli-bits on average from which two groups of one component are merged.
+        tie: Milli-bits from which a pair is of one household.
+        clip: Largest weight of one pair in an average, either sign.
+        posting_max: Records sharing one blocking key above which the key counts for nothing.
+        component_max: Records in one component above which its edge threshold is raised.
+        household_max: Records in one household above which its tie threshold is raised.
+    """
+
+    version: str
+    schema_epoch: int
+    cuts: tuple[tuple[int, ...], ...]
+    person: tuple[tuple[int, ...], ...]
+    household: tuple[tuple[int, ...], ...]
+    swap: tuple[Pair, Pair]
+    tokens: tuple[tuple[Pair, Pair], ...]
+    prior: Pair
+    edge: int = 4_250
+    merge: int = 2_000
+    tie: int = 0
+    clip: int = 10_000
+    posting_max: int = 100
+    component_max: int = 200
+    household_max: int = 40
+
+    def __post_init__(self) -> None:
+        tables = (self.cuts, self.person, self.household)
+        if any(len(table) != len(FIELDS) for table in tables) or len(self.tokens) != len(TOKENS):
+            message = f"expected tables for {len(FIELDS)} fields and {len(TOKENS)} tokens"
+            raise ValueError(message)
+        if any(len(row) != LEVELS for table in (self.person, self.household) for row in table):
+            message = f"expected {LEVELS} levels a field"
+            raise ValueError(message)
+        for row in self.cuts:
+            if len(row) != LEVELS - 1 or list(row) != sorted(row, reverse=True):
+                message = f"expected {LEVELS - 1} falling cuts a field"
+                raise ValueError(message)
+        if not self.tie <= self.edge or min(self.posting_max, self.component_max, self.household_max) < 2:
+            message = "expected tie <= edge and limits of at least 2"
+            raise ValueError(message)
+        flat = [weight for table in (self.person, self.household) for row in table for weight in row]
+        flat += [
+            weight
+            for pair in (*self.swap, *(pair for token in self.tokens for pair in token), self.prior)
+            for weight in pair
+        ]
+        if max(map(abs, flat)) > WEIGHT_MAX:
+            message = f"expected weights within {WEIGHT_MAX} milli-bits"
+            raise ValueError(message)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything that decides, 64 hex digits."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
+    def at(self, edge: int, merge: int) -> LinkModel:
+        """The same weights with other thresholds, in milli-bits; for measurements."""
+        return msgspec.structs.replace(self, edge=edge, merge=merge)
+
+
+def read_model(data: bytes) -> LinkModel:
+    """Model from its JSON.
+
+    Raises:
+        msgspec.ValidationError: It is not a well-formed model.
+    """
+    return msgspec.json.decode(data, type=LinkModel)
+
+
+def write_model(model: LinkModel) -> bytes:
+    """JSON of a model, one line a table so that versions can be compared."""
+    rows = msgspec.to_builtins(model)
+    lines = ",\n".join(f' "{name}": {msgspec.json.encode(value).decode()}' for name, value in rows.items())
+    return f"{{\n{lines}\n}}\n".encode()
+
+
+def shipped_model(name: str = "default") -> LinkModel:
+    """One of the models in streams/linkage/models."""
+    return read_model((MODELS / f"{name}.json").read_bytes())

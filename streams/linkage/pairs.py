@@ -1,0 +1,200 @@
+"""Scores of candidate pairs, kept where they matter.
+
+Decides which pairs are edges (same person) and which are ties (same person or household). All of it is derived: a
+record's neighbours are a function of the live records and are worked out when first asked for, so nothing of it is
+in the tables, and dropping any of it changes no result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from itertools import combinations
+from typing import Final
+
+from streams.linkage.compare import HALF, MASK, OFFSET, scorer
+from streams.linkage.identity import Identity, Shape, blocking_keys, shape
+from streams.linkage.model import LinkModel
+from streams.linkage.postings import Postings
+
+SHAPES_MAX: Final = 1 << 16  # records whose integers are kept, about 0.7 kB each; more than are in use at a time
+NONE: Final[Mapping[bytes, int]] = {}
+
+
+class Pairs:
+    """Edges and ties among the live records."""
+
+    def __init__(self, model: LinkModel, identities: Mapping[bytes, Identity]) -> None:
+        self._edge, self._tie = model.edge, model.tie
+        self._identities = identities
+        self._score = scorer(model)
+        self._shapes: dict[bytes, Shape] = {}
+        self._edges: dict[bytes, dict[bytes, int]] = {}  # a record without edges has no entry
+        self._ties: dict[bytes, dict[bytes, int]] = {}  # an entry says that the record's neighbours are known
+        self._postings = Postings(model.posting_max)
+        for record, identity in identities.items():
+            self._postings.enter(record, blocking_keys(identity), set())
+
+    def edges(self, record: bytes) -> Mapping[bytes, int]:
+        """Candidates that reach the automatic threshold, with their link score in milli-bits."""
+        if record not in self._ties:
+            self._work_out(record)
+        return self._edges.get(record, NONE)
+
+    def ties(self, record: bytes) -> Mapping[bytes, int]:
+        """Candidates of the same person or household, with their weight in milli-bits."""
+        if record not in self._ties:
+            self._work_out(record)
+        return self._ties[record]
+
+    def candidates(self, record: bytes) -> set[bytes]:
+        """Records that share a live blocking key."""
+        return self._postings.candidates(record, blocking_keys(self._identities[record]))
+
+    def ask(self, one: bytes, other: bytes) -> int | None:
+        """Link score of any two live records in milli-bits; None where their epochs differ."""
+        known = self._edges.get(one, NONE).get(other)
+        if known is not None:
+            return known
+        first, second = self._shape(one), self._shape(other)
+        if first[0] != second[0]:
+            return None
+        packed = self._score(first, second)
+        household = (packed & MASK) - OFFSET
+        return (packed >> HALF) - OFFSET - (household if household > 0 else 0)
+
+    def enter(self, record: bytes, touched: set[bytes]) -> None:
+        """Take in a record that is new in the identities.
+
+        Args:
+            record: Record.
+            touched: Receives the ends of every edge or tie that changes, here and in the methods below.
+        """
+        found: set[bytes] = set()
+        retired = self._postings.enter(record, blocking_keys(self._identities[record]), found)
+        self._learn(record, found)
+        touched.add(record)
+        for key in retired:
+            self._retire(key, touched)
+
+    def leave(self, record: bytes, touched: set[bytes]) -> None:
+        """Let go of a record that is still in the identities."""
+        self.forget(record, touched)
+        revived = self._postings.leave(record, blocking_keys(self._identities[record]))
+        for key in revived:
+            self._revive(key, touched)
+
+    def forget(self, record: bytes, touched: set[bytes]) -> None:
+        """Drop what is known of a record, before its encodings change."""
+        for other in self.ties(record):  # an edge is always a tie, because tie <= edge
+            self._drop(other, record)
+            touched.add(other)
+        del self._ties[record]
+        self._edges.pop(record, None)
+        self._shapes.pop(record, None)
+
+    def change(self, record: bytes, old: Identity, touched: set[bytes]) -> None:
+        """Take in a record's new encodings after `forget` under the old ones."""
+        before, after = blocking_keys(old), blocking_keys(self._identities[record])
+        revived = self._postings.leave(record, before - after)
+        retired = self._postings.enter(record, after - before, set())
+        for key in revived:
+            self._revive(key, touched)
+        for key in retired:
+            self._retire(key, touched)
+        self._learn(record, self._postings.candidates(record, after))
+        touched.add(record)
+
+    def _shape(self, record: bytes) -> Shape:
+        found = self._shapes.get(record)
+        if found is None:
+            if len(self._shapes) >= SHAPES_MAX:
+                self._shapes.clear()
+            found = self._shapes[record] = shape(self._identities[record])
+        return found
+
+    def _work_out(self, record: bytes) -> None:
+        """Score a record against its candidates."""
+        self._compare(record, self.candidates(record))
+
+    def _learn(self, record: bytes, candidates: Collection[bytes]) -> None:
+        self._compare(record, candidates)
+        for other, weight in self._ties[record].items():
+            if other in self._ties:
+                self._ties[other][record] = weight
+        for other, weight in self._edges.get(record, NONE).items():
+            if other in self._ties:
+                self._edges.setdefault(other, {})[record] = weight
+
+    def _compare(self, record: bytes, candidates: Collection[bytes]) -> None:
+        ties: dict[bytes, int] = {}
+        self._ties[record] = ties
+        if not candidates:
+            return
+        shapes, score, edge, tie = self._shapes, self._score, self._edge, self._tie
+        edges: dict[bytes, int] = {}
+        mine = self._shape(record)
+        epoch = mine[0]
+        for other in candidates:
+            theirs = shapes.get(other) or self._shape(other)
+            if theirs[0] != epoch:
+                continue
+            packed = score(mine, theirs)
+            person, household = (packed >> HALF) - OFFSET, (packed & MASK) - OFFSET
+            if person >= tie or household >= tie:
+                ties[other] = person if person > household else household
+                link = person - household if household > 0 else person
+                if link >= edge:
+                    edges[other] = link
+        if edges:
+            self._edges[record] = edges
+
+    def _drop(self, record: bytes, other: bytes) -> None:
+        """Remove one neighbour of a record, if its neighbours are known."""
+        ties = self._ties.get(record)
+        if ties is None:
+            return
+        del ties[other]
+        edges = self._edges.get(record)
+        if edges is not None and other in edges:
+            del edges[other]
+            if not edges:
+                del self._edges[record]
+
+    def _retire(self, key: int, touched: set[bytes]) -> None:
+        """A key has become too common: pairs that share no other live key are no candidates any more."""
+        members = set(self._postings.members(key))
+        for one in members:
+            if one not in self._ties:
+                touched.add(one)
+                continue
+            mine = None
+            for other in [other for other in self._ties[one] if other in members]:
+                mine = mine or blocking_keys(self._identities[one])
+                shared = mine & blocking_keys(self._identities[other])
+                if not any(map(self._postings.live, shared)):
+                    self._drop(one, other)
+                    self._drop(other, one)
+                    touched.update((one, other))
+
+    def _revive(self, key: int, touched: set[bytes]) -> None:
+        """A key counts again: its pairs are candidates."""
+        for one, other in combinations(self._postings.members(key), 2):
+            if other in self._ties.get(one, NONE) or one in self._ties.get(other, NONE):
+                continue
+            self._join(one, other, touched)
+
+    def _join(self, one: bytes, other: bytes, touched: set[bytes]) -> None:
+        first, second = self._shape(one), self._shape(other)
+        if first[0] != second[0]:
+            return
+        packed = self._score(first, second)
+        person, household = (packed >> HALF) - OFFSET, (packed & MASK) - OFFSET
+        if max(person, household) < self._tie:
+            return
+        touched.update((one, other))
+        link = person - max(household, 0)
+        for mine, theirs in ((one, other), (other, one)):
+            if mine in self._ties:
+                self._ties[mine][theirs] = max(person, household)
+                if link >= self._edge:
+                    self._edges.setdefault(mine, {})[theirs] = link
