@@ -1,1 +1,5 @@
 """Which records are one person, and which people one household: pure, exact in any order, integers only."""
+
+from __future__ import annotations
+
+from streams.linkage.graph import SPECS as SPECS
