@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, Protocol
 
+from schemas.event import FAMILIES
 from schemas.profile import AGE_BANDS, OPEN_STATUSES
 from streams.risk.contribution import Contribution, Profile
 from streams.risk.features import AGE_OF_BAND, DAY_MS
 
 OPENING_MS: Final = 120 * DAY_MS  # an onset that led to no spell yet: 45 working days of assessment and room
+ASSESSING_MS: Final = 65 * DAY_MS  # 45 working days in which a referral is assessed
+REFERRAL: Final = FAMILIES.index("referral")
 NEVER: Final = 1 << 62
 
 _KNOWN_BANDS: Final = frozenset(range(len(AGE_BANDS))) - {AGE_BANDS.index("adult"), AGE_BANDS.index("unknown")}
@@ -59,7 +62,8 @@ class Child(NamedTuple):
         person: Cluster id.
         age: Which age feature, -1 where it is not known.
         allocation: Team the child is allocated to, or empty.
-        open: Spans of open episodes, [start, end) in ms.
+        open: Spans of open episodes, [start, end) in ms: spells of need or plan, onsets of the outcome, and the
+            assessment of a referral of any child of the household, for a family is assessed together.
         onsets: Onsets of the outcome, sorted.
     """
 
@@ -95,18 +99,22 @@ def read(facts: Facts, household: bytes) -> Household:
         events.extend(facts.contributions(record))
         people.setdefault(facts.cluster(record), []).append(record)
     onsets: dict[bytes, list[int]] = {}
+    assessed: list[tuple[int, int]] = []
     for one in events:
         if one.outcome:
             onsets.setdefault(facts.cluster(one.record), []).append(one.occurred_at)
+        if one.outcome or any(family == REFERRAL for family, _ in one.factors):
+            assessed.append((one.occurred_at, one.occurred_at + ASSESSING_MS))
+    assessed.sort()
     children = []
     for person in sorted(people):
         profiles = [p for p in map(facts.profile, people[person]) if p is not None]
         if any(p.to_18 or p.to_25 for p in profiles):
-            children.append(_child(person, profiles, sorted(onsets.get(person, ()))))
+            children.append(_child(person, profiles, sorted(onsets.get(person, ())), assessed))
     return Household(records, tuple(children), tuple(events))
 
 
-def _child(person: bytes, profiles: list[Profile], onsets: list[int]) -> Child:
+def _child(person: bytes, profiles: list[Profile], onsets: list[int], assessed: list[tuple[int, int]]) -> Child:
     bands = [p.age_band for p in profiles if p.age_band in _KNOWN_BANDS]
     teams = [p.allocation for p in profiles if p.allocation]
     spells = sorted(
@@ -115,7 +123,7 @@ def _child(person: bytes, profiles: list[Profile], onsets: list[int]) -> Child:
         for s in p.spells
         if s.kind in OPEN_STATUSES
     )
-    spans = [*spells, *((onset, _closes(onset, spells)) for onset in onsets)]
+    spans = [*spells, *((onset, _closes(onset, spells)) for onset in onsets), *assessed]
     age = AGE_OF_BAND[min(bands)] if bands else -1
     return Child(person, age, min(teams, default=""), tuple(spans), tuple(onsets))
 

@@ -1,0 +1,182 @@
+"""The control `rules`: what a partnership chose about alerts, checked.
+
+Decides what is a valid choice and says why one is not. A refused control leaves the old one in force.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from schemas.event import OUTCOMES
+from streams.alerting.machine import Lines
+from streams.risk.features import DAY_MS
+from streams.risk.model import PPM
+
+RULE: Final = "household_need_or_plan"
+TEAMS_MAX: Final = 256
+HOLIDAYS_MAX: Final = 512
+LOCAL: Final = ZoneInfo("Europe/London")  # working hours are England's
+
+
+class Refused(ValueError):
+    """A control that cannot come into force; the message says why."""
+
+
+class Team(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A team that alerts are sent to.
+
+    Attributes:
+        name: Team id of the register.
+        agency: Agency it belongs to.
+        respond_hours: Working hours in which someone answers.
+    """
+
+    name: str
+    agency: str
+    respond_hours: int = 4
+
+
+class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a partnership chose.
+
+    Attributes:
+        front_door: Team of children who are allocated to none.
+        teams: All teams.
+        outcome: What is predicted.
+        horizon_days: How far ahead a score looks.
+        label_days: How far ahead the label that is learned looks: known sooner (RISK section 4).
+        grace_days: Longest time from an onset to its being known.
+        budget_per_1000_month: Alerts per 1,000 children a month.
+        over_budget: Factor over the budget that even a bad month may not pass for long.
+        burst_days: Days of budget that may rise at once; the rest is queued, highest first.
+        raise_at: A fixed line as a probability, or 0 for one that is steered to the budget.
+        clear_ratio: `clear_at` as a share of `raise_at`.
+        clear_dwell_days: Days at or below `clear_at` before a clear.
+        step_down_ratio: `step_down_at` as a share of `raise_at`.
+        step_down_dwell_days: Days at or below `step_down_at` before a step-down.
+        publish_days: Days between publications of weights.
+        feed_limit_s: A feed this far behind is said to be behind.
+        prior: Name of the published weights to begin with, or empty.
+        day_starts, day_ends: Working hours, local, in minutes of the day.
+        holidays: Days on which nobody works, ISO dates.
+    """
+
+    front_door: str
+    teams: tuple[Team, ...]
+    outcome: str = OUTCOMES[0]
+    horizon_days: int = 180
+    label_days: int = 60
+    grace_days: int = 70
+    budget_per_1000_month: float = 2.0
+    over_budget: float = 1.2
+    burst_days: float = 14.0
+    raise_at: float = 0.0
+    clear_ratio: float = 0.7
+    clear_dwell_days: int = 14
+    step_down_ratio: float = 0.3
+    step_down_dwell_days: int = 28
+    publish_days: int = 7
+    feed_limit_s: int = 14 * 86_400
+    prior: str = "donor"
+    day_starts: int = 9 * 60
+    day_ends: int = 17 * 60
+    holidays: tuple[str, ...] = ()
+
+    def lines(self, raise_ppm: int) -> Lines:
+        """Where the lines are when `raise_at` is there."""
+        return Lines(
+            raise_ppm,
+            int(raise_ppm * self.clear_ratio),
+            int(raise_ppm * self.step_down_ratio),
+            self.clear_dwell_days * DAY_MS,
+            self.step_down_dwell_days * DAY_MS,
+        )
+
+    def team(self, allocation: str) -> Team:
+        """The team of a child with that allocation: its own if the rules know it, else the front door."""
+        named = {team.name: team for team in self.teams}
+        return named.get(allocation) or named[self.front_door]
+
+    def respond_by(self, team: Team, raised_at: int) -> int:
+        """When the team should have answered an alert, counted in working hours.
+
+        Args:
+            team: The team.
+            raised_at: ms since 1970-01-01 UTC.
+
+        Returns:
+            ms since 1970-01-01 UTC.
+        """
+        left = timedelta(hours=team.respond_hours)
+        local = datetime.fromtimestamp(raised_at / 1000, UTC).astimezone(LOCAL)
+        opens, closes = _clock(self.day_starts), _clock(self.day_ends)
+        closed = frozenset(self.holidays)
+        day, since = local.date(), max(local.time(), opens)
+        while True:
+            if day.weekday() < 5 and day.isoformat() not in closed and since < closes:
+                start = datetime.combine(day, since, LOCAL)
+                end = datetime.combine(day, closes, LOCAL)
+                if end - start >= left:
+                    return int((start + left).timestamp() * 1000)
+                left -= end - start
+            day, since = day + timedelta(days=1), opens
+
+
+def _clock(minutes: int) -> time:
+    return time(minutes // 60, minutes % 60)
+
+
+_decoder: Final = msgspec.json.Decoder(Rules)
+_UNIT: Final = 1.0
+
+
+def parse_rules(body: str) -> Rules:
+    """Rules from the body of a control.
+
+    Raises:
+        Refused: It is not JSON of that form, or a choice makes no sense; the message says which.
+    """
+    try:
+        rules = _decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise Refused(str(error)) from None
+    for fine, why in _checks(rules):
+        if not fine:
+            raise Refused(why)
+    return rules
+
+
+def _checks(rules: Rules) -> tuple[tuple[bool, str], ...]:
+    names = [team.name for team in rules.teams]
+    return (
+        (0 < len(names) <= TEAMS_MAX, f"expected 1 to {TEAMS_MAX} teams, got {len(names)}"),
+        (len(set(names)) == len(names), "a team is named twice"),
+        (rules.front_door in names, "the front door is not one of the teams"),
+        (all(1 <= team.respond_hours <= 400 for team in rules.teams), "respond_hours must be from 1 to 400"),
+        (rules.outcome in OUTCOMES, "the outcome is not one that is known"),
+        (1 <= rules.label_days <= rules.horizon_days <= 730, "expected 1 <= label_days <= horizon_days <= 730"),
+        (0 <= rules.grace_days <= 365, "grace_days must be from 0 to 365"),
+        (0 < rules.budget_per_1000_month <= 100, "budget_per_1000_month must be above 0 and at most 100"),
+        (1 <= rules.over_budget <= 2, "over_budget must be from 1 to 2"),
+        (0 < rules.burst_days <= 60, "burst_days must be above 0 and at most 60"),
+        (rules.raise_at == 0 or 1 / PPM < rules.raise_at < _UNIT, "raise_at must be 0 or between 0 and 1"),
+        (0 < rules.clear_ratio < _UNIT, "clear_at must be below raise_at"),
+        (0 < rules.step_down_ratio < rules.clear_ratio, "step_down_at must be below clear_at"),
+        (1 <= rules.clear_dwell_days <= 365, "clear_dwell_days must be from 1 to 365"),
+        (1 <= rules.step_down_dwell_days <= 365, "step_down_dwell_days must be from 1 to 365"),
+        (1 <= rules.publish_days <= 92, "publish_days must be from 1 to 92"),
+        (60 <= rules.feed_limit_s <= 90 * 86_400, "feed_limit_s must be from a minute to 90 days"),
+        (0 <= rules.day_starts < rules.day_ends < 24 * 60, "working hours must begin before they end"),
+        (len(rules.holidays) <= HOLIDAYS_MAX and all(map(_is_date, rules.holidays)), "holidays must be ISO dates"),
+    )
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
