@@ -14,14 +14,14 @@ import msgspec
 from schemas.profile import Profile as WireProfile
 from streams import insights
 from streams.alerting.notice import Notice
-from streams.linkage.graph import LinkDelta
+from streams.linkage.graph import Kind, LinkDelta
 from streams.linkage.identity import Identity
 from streams.outbox import RUNG_SUMMARY, AlertOut, HouseholdOut, LinkOut, PresenceOut, RowOut
 from streams.partnership import Partnership
 from streams.risk.contribution import Contribution
 
 SHOWN_STEP_PPM: Final = 5_000  # a smaller move of a score is not published again
-LINK_ACTIONS: Final = {"must_link": "must", "cannot_link": "cannot", "dispute_link": ""}
+LINK_ACTIONS: Final[dict[str, Kind]] = {"must_link": "must", "cannot_link": "cannot"}
 
 _json = msgspec.json.Encoder(order="sorted").encode
 
@@ -69,7 +69,7 @@ def happened(p: Partnership, event: bytes, contribution: Contribution, now: int,
             event, contribution.record, agency, contribution.occurred_at, p.all_live, now, committed_at,
         ))  # fmt: skip
     elif undone:
-        p.notices.withdraw(event)
+        p.notices.withdraw(event, now)
     p.watch.event_known(event, contribution)
     _touch(p, contribution.record, now, committed_at, undone=undone)
 
@@ -77,7 +77,7 @@ def happened(p: Partnership, event: bytes, contribution: Contribution, now: int,
 def withdrawn(p: Partnership, event: bytes, rid: bytes, now: int, committed_at: int) -> None:
     """An event was deleted at its source."""
     p.drop_event(event)
-    p.notices.withdraw(event)
+    p.notices.withdraw(event, now)
     _touch(p, rid, now, committed_at, undone=True)
 
 
@@ -114,7 +114,7 @@ def respond(p: Partnership, now: int, agency: str, response: Any) -> str:
     return "applied"
 
 
-def _assert_pair(p: Partnership, agency: str, records: list[bytes], kind: str, now: int) -> None:
+def _assert_pair(p: Partnership, agency: str, records: list[bytes], kind: Kind, now: int) -> None:
     """A named person says of two records of their own agency that they are, or are not, one person."""
     known = [p.tables["records"].get(rid) for rid in records]
     if len(records) != 2 or any(record is None or record.agency != agency for record in known):

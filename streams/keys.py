@@ -1,4 +1,4 @@
-"""The platform's keys, as values. Made and kept as files by bridge.keys.make_platform; no key here leads to a name."""
+"""The platform's keys, as values. No key here leads to a name; `sightline keys platform` makes the files."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import msgspec
 
 import topology
 from schemas import codec, crypto
-from schemas.alert import Alert
+from schemas.alert import Alert, AlertFactor
 from schemas.dead_letter import SEAL_INFO
 from streams.alerting.notice import Notice, Part
 from streams.keys import Keyring
@@ -214,10 +214,14 @@ def make_cut(keyring: Keyring) -> Cutter:
     return Cutter(keyring.entity_key)
 
 
-def _factors(parts: tuple[Part, ...], rung: int) -> list[dict[str, Any]]:
+def _factors(parts: tuple[Part, ...], rung: int) -> list[AlertFactor]:
     """Reasons as far as the rung allows: none, their categories, or their weights too."""
     if rung < RUNG_CATEGORIES:
         return []
     if rung < RUNG_SUMMARY:
         return [{"family": part.family, "weight_milli": 0, "agency_kind": "", "age_days": -1} for part in parts]
-    return [msgspec.structs.asdict(part) for part in parts]
+    return [
+        {"family": part.family, "weight_milli": part.weight_milli, "agency_kind": part.agency_kind,
+         "age_days": part.age_days}
+        for part in parts
+    ]  # fmt: skip

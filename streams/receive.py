@@ -7,7 +7,7 @@ decided in streams/assess.py. Never raises on bad input: a refusal is an output.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from schemas import codec, control, crypto
 from schemas.envelope import Envelope, associated_data, key_statement
@@ -52,7 +52,7 @@ def receive(p: Partnership, now: int, origin: str, body: bytes) -> None:
     try:
         name, message = codec.decode(body, _OUTSIDE)
         if name == "envelope":
-            p.count(agency, _envelope(p, now, origin, agency, message))
+            p.count(agency, _envelope(p, now, origin, agency, cast(Envelope, message)))
         elif name == "control":
             p.count("", _control(p, now, message))
         else:
@@ -152,17 +152,15 @@ def _event(p: Partnership, now: int, agency: str, envelope: Envelope, message: A
     if newest is not None and version <= tuple(newest):
         return "duplicate"
     record: Record | None = p.tables["records"].get(rid)
-    if any(
-        other is not None and other.agency != agency
-        for other in (record, known and p.tables["records"][known.record])
-    ):
+    owner: Record | None = record if known is None else p.tables["records"].get(known.record)
+    if any(other is not None and other.agency != agency for other in (record, owner)):
         raise Refused("wrong_agency")
     if message["op"] == "delete":
         p.tables["withdrawn"][event] = version
         if known is not None:
             assess.withdrawn(p, event, known.record, now, envelope["committed_at"])
         return "applied"
-    contribution = _contribution(p, now, agency, rid, version, message)
+    contribution = _contribution(p, now, agency, envelope, message)
     if record is not None and not record.live and record.identity_version != NO_VERSION:
         return "orphan"
     if record is None:
@@ -181,9 +179,7 @@ def _is_late(p: Partnership, agency: str, source: str, occurred_at: int) -> bool
     return feed.live and occurred_at < feed.newest_at - LATE_MS
 
 
-def _contribution(
-    p: Partnership, now: int, agency: str, rid: bytes, version: tuple[int, int, int], message: Any
-) -> Contribution:
+def _contribution(p: Partnership, now: int, agency: str, envelope: Envelope, message: Any) -> Contribution:
     register = p.registered()
     if message["op"] == "upsert" and not now - PAST_MAX_MS <= message["occurred_at"] <= now + FUTURE_MAX_MS:
         raise Refused("date_out_of_range")
@@ -194,7 +190,9 @@ def _contribution(
     if not register.agencies[agency].enrich:
         message["factors"] = [factor for factor in message["factors"] if factor["origin"] == "structured"]
     try:
-        return contribution_from_wire(message, rid, register.agencies[agency].kind, version)
+        return contribution_from_wire(
+            message, envelope["subject"], register.agencies[agency].kind, _version(envelope)
+        )
     except ValueError:
         raise Refused("unknown_code") from None
 

@@ -66,7 +66,7 @@ class Spec(NamedTuple):
     value: Any
 
 
-class Tables:
+class Tables(Mapping[str, Table[Any, Any]]):
     """All tables of one partnership, by name."""
 
     def __init__(self, partnership: str, specs: tuple[Spec, ...]) -> None:
@@ -77,6 +77,12 @@ class Tables:
 
     def __getitem__(self, name: str) -> Table[Any, Any]:
         return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
 
     def take_delta(self) -> list[Change]:
         """Rows changed since the last call, each once, in the order of first change."""

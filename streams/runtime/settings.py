@@ -6,11 +6,13 @@ Decides what can be set. Does not read the environment.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
 
+from streams.registers import BadControl, Register, parse_register
 from streams.runtime.kafka import Kafka
 
 MODULES: Final = ("streams.", "benchmarks.", "tests.")
@@ -63,14 +65,17 @@ class Publisher(Common, frozen=True, kw_only=True):
         group: Consumer group name; it never commits to it.
         transactional_id: Fences a publisher that was replaced; `.partitions` is added unless it has them all.
         partitions: Which it publishes; empty: all.
-        cut: `module:function` that makes the cut, given the keyring.
+        registers: Partnership -> file holding its register; refused messages are sealed to the agencies' keys.
+        cut: `module:function` that makes the cut, given (keyring, seal).
         batch_max: Commits a transaction at most.
     """
+
+    registers: dict[str, str]
 
     group: str = "publisher"
     transactional_id: str = "publisher"
     partitions: tuple[int, ...] = ()
-    cut: str = "streams.outbox:make_cut"
+    cut: str = "streams.runtime.publisher:make_cut"
     batch_max: int = 500
 
 
@@ -117,7 +122,8 @@ class Operator(Common, frozen=True, kw_only=True):
 
     group: str = "operator"
     machine: str = "streams.step:make_machine"
-    cut: str = "streams.outbox:make_cut"
+    registers: dict[str, str] = {}
+    cut: str = "streams.runtime.publisher:make_cut"
     snapshots: str = ""
 
 
@@ -138,6 +144,28 @@ def load(file: str, kind: type[S]) -> S:
     except ValueError as error:  # msgspec's own errors are ValueErrors
         raise SettingsError(f"{file}: {error}") from None
     return settings
+
+
+def registers(files: Mapping[str, str]) -> dict[str, Register]:
+    """Read the registers of partnerships.
+
+    Raises:
+        SettingsError: A file cannot be read or is no register.
+    """
+    found = {}
+    for partnership, file in files.items():
+        try:
+            found[partnership] = parse_register(Path(file).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError(f"{file}: {error.strerror}") from None
+        except BadControl as error:
+            raise SettingsError(f"{file}: {error}") from None
+    return found
+
+
+def replace(config: S, **changes: Any) -> S:
+    """The same settings with some changed."""
+    return msgspec.structs.replace(config, **changes)
 
 
 def plugin(name: str) -> Any:
