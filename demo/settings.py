@@ -1,0 +1,58 @@
+"""Settings files of the product's processes in the demo: what an operator would write by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from demo import partnership
+from demo.stack import AGENCY, PLATFORM, Stack
+
+SCHEMAS: Final = {
+    "council": "carefile", "police": "crimes", "hospital": "pas", "schools": "mis", "homes": "tenancies",
+}  # fmt: skip
+TICK_S: Final = 3600  # partnership seconds a tick: at 262,800 times real time that is 73 ticks a second
+SNAPSHOT_EVERY_S: Final = 20.0  # wall seconds; the run lasts minutes
+
+
+def kafka(stack: Stack, principal: str, side: str = PLATFORM) -> dict[str, str]:
+    """How a process reaches a broker."""
+    bootstrap = stack.platform_bootstrap if side == PLATFORM else stack.agency_bootstrap
+    return {"bootstrap": bootstrap, "username": principal, "password_file": str(stack.password_file(principal))}
+
+
+def platform(stack: Stack, folder: Path, made: partnership.Made) -> dict[str, dict[str, Any]]:
+    """Settings of intake, worker, publisher and snapshotter by name."""
+    keys = str(made.keys / "platform")
+    snapshots = str(folder / "snapshots")
+    return {
+        "intake": {
+            "kafka": kafka(stack, "intake"), "registers": {partnership.PARTNERSHIP: str(made.register_file)},
+            "clock": str(folder / "clock.json"), "tick_s": TICK_S,
+        },
+        "worker": {"kafka": kafka(stack, "worker"), "keys": keys, "snapshots": snapshots, "session_timeout_s": 6.0,
+                   "instance": "worker-1"},
+        "publisher": {"kafka": kafka(stack, "publisher"), "keys": keys},
+        "snapshotter": {"kafka": kafka(stack, "snapshotter"), "keys": keys, "snapshots": snapshots,
+                        "every_s": SNAPSHOT_EVERY_S},
+    }  # fmt: skip
+
+
+def bridge(stack: Stack, folder: Path, made: partnership.Made, agency: str) -> dict[str, Any]:
+    """Settings of one agency's bridge."""
+    store = folder / "agencies" / agency
+    store.mkdir(parents=True, exist_ok=True)
+    return {
+        "agency": agency,
+        "partnership": partnership.PARTNERSHIP,
+        "mapping": str(Path(__file__).with_name("world") / "mappings" / f"{agency}.yaml"),
+        "keys": str(made.keys / agency),
+        "store": str(store / "bridge.sqlite"),
+        "clock": str(folder / "clock.json"),
+        "enrichment": True,
+        "kafka": kafka(stack, f"bridge-{agency}"),
+        "sources": [{
+            "name": partnership.SOURCES[agency], "kind": "debezium", "prefix": f"cdc.{agency}",
+            "kafka": kafka(stack, f"bridge-{agency}", AGENCY),
+        }],
+    }  # fmt: skip

@@ -1,0 +1,202 @@
+"""Everything after the live year: has all arrived, what do the figures say, did anything leak.
+
+Decides what is compared with what. The counting itself is in demo/judge.py and demo/leaks.py.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+import topology
+from bridge.keys import AgencyKeys
+from bridge.pseudonym import Pseudonymiser
+from demo import evidence, judge, leaks, partnership
+from demo.crew import Crew
+from demo.listen import Heard, Listener
+from demo.stack import AGENCY, Stack
+from demo.world import World
+from schemas import codec
+from streams.keys import Keyring
+from streams.outbox import AlertOut
+
+ADMIN: Final = "admin"
+READERS: Final = ("alert", "presence", "view")
+PLANT_TOPIC: Final = "leak-plant"
+
+
+def send_controls(stack: Stack, made: partnership.Made) -> None:
+    """Hand the signed controls to the platform, and wait until the broker has them."""
+    producer = Producer({**stack.kafka("governance"), "enable.idempotence": True})
+    for key, value in made.controls:
+        producer.produce(topology.CONTROLS.name, value, key)
+    if producer.flush(30):
+        raise RuntimeError("the broker did not take the controls within 30 s")
+
+
+class Drained:
+    """Whether nothing is on its way any more: no topic has grown for a while and the last entry is committed.
+
+    Args:
+        stack: The running stack.
+        made: Keys, for opening nothing: positions are in clear.
+        settled_s: Seconds without growth.
+    """
+
+    def __init__(self, stack: Stack, made: partnership.Made, settled_s: float) -> None:
+        del made
+        self._consumer = Consumer({**stack.kafka(ADMIN), "group.id": "admin.drained"})
+        self._agency = Consumer({**stack.kafka(ADMIN, AGENCY), "group.id": "admin.drained"})
+        self._settled_s = settled_s
+        self._ends: dict[tuple[str, int], int] = {}
+        self._since_s = time.monotonic()
+
+    def __call__(self) -> bool:
+        """Look once."""
+        ends = {**self._look(self._consumer, "platform"), **self._look(self._agency, "agency")}
+        if ends != self._ends:
+            self._ends, self._since_s = ends, time.monotonic()
+        return time.monotonic() - self._since_s > self._settled_s
+
+    @staticmethod
+    def _look(consumer: Consumer, side: str) -> dict[tuple[str, int], int]:
+        ends = {}
+        for name, topic in consumer.list_topics(timeout=10).topics.items():
+            if name.startswith("__"):
+                continue
+            for number in topic.partitions:
+                ends[f"{side}/{name}", number] = consumer.get_watermark_offsets(TopicPartition(name, number), 10)[1]
+        return ends
+
+
+class Resolver:
+    """Turns record pseudonyms into the truth's records: what only the agencies together could do."""
+
+    def __init__(self, made: partnership.Made, truth: Mapping[str, Any]) -> None:
+        self._pseudonymisers = {
+            agency: Pseudonymiser(AgencyKeys.load(made.keys / agency).agency_key) for agency in partnership.AGENCIES
+        }
+        self._truth = {(record["agency"], *map(str, record["key"].values())): record for record in truth["records"]}
+
+    def record(self, pseudonym: bytes) -> Mapping[str, Any] | None:
+        """The record a pseudonym stands for; None where no agency made it or truth has none."""
+        for agency, pseudonymiser in self._pseudonymisers.items():
+            try:
+                _, _, key = pseudonymiser.resolve(pseudonym)
+            except ValueError:
+                continue
+            values = key.values() if isinstance(key, Mapping) else key
+            return self._truth.get((agency, *values))
+        return None
+
+
+def judge_run(  # noqa: PLR0913, PLR0917  (what a run leaves behind)
+    stack: Stack, world: World, made: partnership.Made, folder: Path, listener: Listener, crew: Crew
+) -> dict[str, Any]:
+    """All figures of DEMO_JSON but those of the run itself."""
+    truth = world.truth()
+    admin = stack.kafka(ADMIN)
+    keyring = Keyring.load(made.keys / "platform")
+    journal = evidence.read(admin, topology.JOURNAL.name)
+    replayed = evidence.replay(journal, keyring)
+    resolver = Resolver(made, truth)
+    subscribed = _subscribed(admin)
+    expected = {topic: replayed.topics.get(topic, []) for topic in subscribed}
+    compared = judge.compare(expected, subscribed)
+    told = _told(listener.alerts, replayed.notices, resolver)
+    latencies = [alert.latency_s for alert in told if alert.latency_s is not None and not alert.opening]
+    state = replayed.state.partnerships[partnership.PARTNERSHIP]
+    people = {rid: record["person"] for rid in state.tables["identities"]
+              if (record := resolver.record(rid)) is not None}  # fmt: skip
+    clusters = [state.graph.members(rid) for rid in people if state.graph.cluster(rid) == rid]
+    return {
+        "records": len(state.tables["identities"]),
+        "people": len(clusters),
+        "households": sum(state.graph.household(rid) == rid for rid in people),
+        "messages": sum(entry.partition == 0 for entry in journal),
+        **judge.alert_figures(truth, told),
+        **judge.link_figures(clusters, people),
+        "latency_p50_s": judge.percentile(latencies, 0.50),
+        "latency_p99_s": judge.percentile(latencies, 0.99),
+        **_leaks(stack, folder, truth, replayed, crew, keyring),
+        **compared._asdict(),
+    }
+
+
+def _subscribed(admin: Mapping[str, Any]) -> dict[str, list[tuple[bytes, bytes]]]:
+    """What subscribers get, topic by topic, without deduplication."""
+    families = (topology.ALERTS, topology.PRESENCE, topology.VIEWS, topology.LINKS, topology.SCORES)
+    names = [name for topic in families
+             for name in topology.expand(topic.name, tuple(partnership.AGENCIES), tuple(partnership.TEAMS))]  # fmt: skip
+    return {name: [(record.key, record.value) for record in evidence.read(admin, name)] for name in names}
+
+
+def _told(alerts: list[Heard], notices: list[bytes], resolver: Resolver) -> list[judge.Told]:
+    """Alert versions as heard, with the true household of the child they are about."""
+    children = {}
+    for packed in notices:
+        out = msgspec.msgpack.decode(packed, type=AlertOut)
+        children[out.notice.alert_id, out.notice.version] = out
+    told = []
+    for heard in sorted(alerts, key=lambda heard: (heard.message["changed_at"], heard.message["alert_id"])):
+        message = heard.message
+        out = children.get((message["alert_id"], message["version"]))
+        record = resolver.record(out.notice.child) if out is not None else None
+        committed_at = message["committed_at"]
+        told.append(judge.Told(
+            message["alert_id"], message["state"], message["direction"],
+            record["household"] if record is not None else -1, message["changed_at"], message["opening"],
+            None if committed_at is None else (heard.readable_ms - committed_at) / 1000, bool(message["records"]),
+        ))  # fmt: skip
+    return told
+
+
+def _leaks(stack: Stack, folder: Path, truth: Mapping[str, Any], replayed: evidence.Replayed, crew: Crew,
+           keyring: Keyring) -> dict[str, Any]:  # fmt: skip
+    """Plant one leak, find it, then look everywhere else."""
+    admin = stack.kafka(ADMIN)
+    canaries = [*truth["canaries"]]
+    plant = canaries[0]
+    producer = Producer(dict(admin))
+    producer.produce(PLANT_TOPIC, f"a name where none may be: {plant}".encode())
+    producer.flush(30)
+    scanner = leaks.Scanner(canaries)
+
+    def places() -> Iterator[tuple[str, bytes]]:
+        for topic in evidence.topics(admin):
+            records = evidence.read(admin, topic, "read_uncommitted")
+            yield topic, b"\0".join(part for record in records for part in (record.key, record.value, record.headers))
+            if topic == topology.COMMITS.name:
+                for body in evidence.opened_commits(records, keyring.state_key):
+                    yield "commits, opened", body.delta + b"".join(out.body for out in body.outbox)
+        yield "state", evidence.state_rows(replayed.state)
+        yield from evidence.files(folder / "snapshots")
+        yield from evidence.files(folder / "logs")
+        for name, port in crew.ports.items():
+            if name in crew.pids():
+                yield f"metrics of {name}", evidence.page(port)
+
+    hits, size = leaks.scan(scanner, places())
+    planted = hits.pop(PLANT_TOPIC, 0)
+    return {
+        "leak_canaries": len(set(canaries)), "leak_plant_found": planted > 0, "leak_hits": sum(hits.values()),
+        "leak_places": dict(hits), "leak_scanned_bytes": size,
+    }  # fmt: skip
+
+
+def sound(figures: Mapping[str, Any]) -> bool:
+    """Whether the run kept what must hold on every run, whatever the world: nothing leaked, lost or doubled."""
+    return bool(
+        figures["leak_plant_found"]
+        and not any(figures[name] for name in ("leak_hits", "lost", "duplicated", "wrong", "reordered"))
+    )
+
+
+def summary(figures: Mapping[str, Any]) -> str:
+    """The figures as a paragraph of lines."""
+    return "\n".join(f"  {name:<34} {value}" for name, value in figures.items())
