@@ -1,0 +1,100 @@
+"""Combinations of fields under which two records are worth comparing.
+
+Decides who becomes a candidate: each matchkey joins two or more fields, some of them shortened or by sound, so that
+one damaged field leaves others to meet on. No key stands on one field alone: its frequencies would tell the value
+(LINKAGE section 4). Does not hash: bridge/encode.py keys each with a subkey of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from bridge.normalise import Person
+
+NAMES: Final = (
+    "dob+given sound", "dob+surname sound", "name pair", "sound pair+year",
+    "given3+year month", "surname4+year month", "surname4+month day", "given3+month day",
+    "surname4+year day", "given3+year day",
+    "number+street5+given sound", "number+street5+surname sound", "street sound+given3+surname4",
+    "number+street5+month day", "number+given3+surname4", "street sound+year+given sound",
+    "number+year+given sound", "dob+postcode", "dob+number",
+    "number+street5", "number+postcode", "postcode+surname sound",
+)  # fmt: skip
+"""Order of `of_person`; the name is what its subkey is derived from. The last three find households."""
+
+
+def of_person(person: Person) -> list[str]:
+    """The values of all matchkeys.
+
+    Args:
+        person: Normalised.
+
+    Returns:
+        One string a name of `NAMES`; empty where a part is missing.
+    """
+    given, surname, dob = person.given or "", person.surname or "", person.dob or ""
+    number, postcode = person.number or "", person.postcode or ""
+    given_sound, surname_sound = soundex(given), soundex(surname)
+    given3 = given[:3] if len(given) > 2 else ""
+    surname4 = surname[:4] if len(surname) > 2 else ""
+    street5 = (person.street or "").replace(" ", "")[:5]
+    street_sound = soundex(person.street or "")
+    year, year_month, month_day, year_day = dob[:4], dob[:6], dob[4:], dob[:4] + dob[6:]
+    pair = " ".join(sorted((given, surname))) if given and surname else ""
+    sound_pair = " ".join(sorted((given_sound, surname_sound))) if given and surname else ""
+    # written out: a helper called 22 times would take longer than all of it
+    return [
+        f"{dob}|{given_sound}" if dob and given else "",
+        f"{dob}|{surname_sound}" if dob and surname else "",
+        pair,
+        f"{sound_pair}|{year}" if pair and dob else "",
+        f"{given3}|{year_month}" if given3 and dob else "",
+        f"{surname4}|{year_month}" if surname4 and dob else "",
+        f"{surname4}|{month_day}" if surname4 and dob else "",
+        f"{given3}|{month_day}" if given3 and dob else "",
+        f"{surname4}|{year_day}" if surname4 and dob else "",
+        f"{given3}|{year_day}" if given3 and dob else "",
+        f"{number}|{street5}|{given_sound}" if number and street5 and given else "",
+        f"{number}|{street5}|{surname_sound}" if number and street5 and surname else "",
+        f"{street_sound}|{given3}|{surname4}" if street_sound and given3 and surname4 else "",
+        f"{number}|{street5}|{month_day}" if number and street5 and dob else "",
+        f"{number}|{given3}|{surname4}" if number and given3 and surname4 else "",
+        f"{street_sound}|{year}|{given_sound}" if street_sound and dob and given else "",
+        f"{number}|{year}|{given_sound}" if number and dob and given else "",
+        f"{dob}|{postcode}" if dob and postcode else "",
+        f"{dob}|{number}" if dob and number else "",
+        f"{number}|{street5}" if number and street5 else "",
+        f"{number}|{postcode}" if number and postcode else "",
+        f"{postcode}|{surname_sound}" if postcode and surname else "",
+    ]
+
+
+_SOUNDS: Final = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyz", b"01230120022455012623010202")
+_NOT_LETTERS: Final = b" 0123456789"
+_REPEATS: Final = re.compile(rb"(.)\1+")
+
+
+def soundex(text: str) -> str:
+    """American Soundex of the letters of a text.
+
+    Args:
+        text: Normalised; what is not a-z is passed over.
+
+    Returns:
+        A letter and three digits; empty without a letter.
+
+    Source:
+        National Archives, The Soundex Indexing System.
+
+    Example:
+        >>> soundex("robert"), soundex("rupert"), soundex("ashcraft"), soundex("tymczak")
+        ('r163', 'r163', 'a261', 't522')
+    """
+    letters = text.encode().translate(None, _NOT_LETTERS)
+    if not letters:
+        return ""
+    # h and w do not part two letters of one sound, vowels (0) do; the first letter's own sound counts as said
+    sounds = letters[:1].translate(_SOUNDS) + letters[1:].translate(_SOUNDS, b"hw")
+    said = _REPEATS.sub(rb"\1", sounds)[1:].translate(None, b"0")
+    return (letters[:1] + said[:3]).decode().ljust(4, "0")
