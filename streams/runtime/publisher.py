@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,13 +18,8 @@ import confluent_kafka as ck
 import msgspec
 
 import topology
-from schemas import crypto
 from schemas.crypto import Aead
-from schemas.dead_letter import SEAL_INFO
-from streams import outbox
-from streams.keys import Keyring
-from streams.registers import Register
-from streams.runtime import commits, faults, kafka, logs, metrics, settings, signals
+from streams.runtime import commits, cutting, faults, kafka, logs, metrics, settings, signals
 from streams.runtime.commits import Chain, Damaged, Place
 from streams.runtime.exits import Exit, leave
 from streams.state import Out
@@ -55,21 +50,6 @@ class Cursor(msgspec.Struct, frozen=True):
     def place(self) -> Place:
         """The place of a cursor."""
         return Place(self.next, bytes.fromhex(self.hash), self.end, self.tip)
-
-
-def make_cut(keyring: Keyring, seal: Callable[[str, bytes], bytes]) -> Cut:
-    """The platform's cut."""
-    return outbox.Cutter(keyring.entity_key, seal)
-
-
-def sealer(registers: Mapping[str, Register]) -> Callable[[str, bytes], bytes]:
-    """Seals refused bytes back to their agency."""
-    keys = {
-        name: bytes.fromhex(agency.seal_public)
-        for register in registers.values()
-        for name, agency in register.agencies.items()
-    }
-    return lambda agency, plain: crypto.hpke_seal(keys[agency], plain, SEAL_INFO)
 
 
 class Publisher:
@@ -251,7 +231,7 @@ def run(config: settings.Publisher, metrics_port: int) -> int:
     """
     metrics.serve(metrics_port)
     keyring = settings.plugin(config.keyring)(Path(config.keys))
-    cut = settings.plugin(config.cut)(keyring, sealer(settings.registers(config.registers)))
+    cut = settings.plugin(config.cut)(keyring, cutting.sealer(settings.registers(config.registers)))
     stop = signals.stop_event()
     publisher = Publisher(config, Aead(keyring.state_key), cut)
     publisher.open()

@@ -75,7 +75,7 @@ class Publisher(Common, frozen=True, kw_only=True):
     group: str = "publisher"
     transactional_id: str = "publisher"
     partitions: tuple[int, ...] = ()
-    cut: str = "streams.runtime.publisher:make_cut"
+    cut: str = "streams.runtime.cutting:make_cut"
     batch_max: int = 500
 
 
@@ -123,7 +123,7 @@ class Operator(Common, frozen=True, kw_only=True):
     group: str = "operator"
     machine: str = "streams.step:make_machine"
     registers: dict[str, str] = {}
-    cut: str = "streams.runtime.publisher:make_cut"
+    cut: str = "streams.runtime.cutting:make_cut"
     snapshots: str = ""
 
 
