@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -21,7 +21,6 @@ from demo.crew import Crew
 from demo.listen import Heard, Listener
 from demo.stack import AGENCY, Stack
 from demo.world import World
-from schemas import codec
 from streams.keys import Keyring
 from streams.outbox import AlertOut
 
@@ -123,7 +122,7 @@ def judge_run(  # noqa: PLR0913, PLR0917  (what a run leaves behind)
         **judge.link_figures(clusters, people),
         "latency_p50_s": judge.percentile(latencies, 0.50),
         "latency_p99_s": judge.percentile(latencies, 0.99),
-        **_leaks(stack, folder, truth, replayed, crew, keyring),
+        **_leaks(admin, truth, _Scene(folder, replayed, crew, keyring)),
         **compared._asdict(),
     }
 
@@ -131,8 +130,8 @@ def judge_run(  # noqa: PLR0913, PLR0917  (what a run leaves behind)
 def _subscribed(admin: Mapping[str, Any]) -> dict[str, list[tuple[bytes, bytes]]]:
     """What subscribers get, topic by topic, without deduplication."""
     families = (topology.ALERTS, topology.PRESENCE, topology.VIEWS, topology.LINKS, topology.SCORES)
-    names = [name for topic in families
-             for name in topology.expand(topic.name, tuple(partnership.AGENCIES), tuple(partnership.TEAMS))]  # fmt: skip
+    agencies, teams = tuple(partnership.AGENCIES), tuple(partnership.TEAMS)
+    names = [name for topic in families for name in topology.expand(topic.name, agencies, teams)]
     return {name: [(record.key, record.value) for record in evidence.read(admin, name)] for name in names}
 
 
@@ -156,10 +155,17 @@ def _told(alerts: list[Heard], notices: list[bytes], resolver: Resolver) -> list
     return told
 
 
-def _leaks(stack: Stack, folder: Path, truth: Mapping[str, Any], replayed: evidence.Replayed, crew: Crew,
-           keyring: Keyring) -> dict[str, Any]:  # fmt: skip
+class _Scene(NamedTuple):
+    """Where a name could have gone besides the topics."""
+
+    folder: Path
+    replayed: evidence.Replayed
+    crew: Crew
+    keyring: Keyring
+
+
+def _leaks(admin: Mapping[str, Any], truth: Mapping[str, Any], scene: _Scene) -> dict[str, Any]:
     """Plant one leak, find it, then look everywhere else."""
-    admin = stack.kafka(ADMIN)
     canaries = [*truth["canaries"]]
     plant = canaries[0]
     producer = Producer(dict(admin))
@@ -172,13 +178,13 @@ def _leaks(stack: Stack, folder: Path, truth: Mapping[str, Any], replayed: evide
             records = evidence.read(admin, topic, "read_uncommitted")
             yield topic, b"\0".join(part for record in records for part in (record.key, record.value, record.headers))
             if topic == topology.COMMITS.name:
-                for body in evidence.opened_commits(records, keyring.state_key):
+                for body in evidence.opened_commits(records, scene.keyring.state_key):
                     yield "commits, opened", body.delta + b"".join(out.body for out in body.outbox)
-        yield "state", evidence.state_rows(replayed.state)
-        yield from evidence.files(folder / "snapshots")
-        yield from evidence.files(folder / "logs")
-        for name, port in crew.ports.items():
-            if name in crew.pids():
+        yield "state", evidence.state_rows(scene.replayed.state)
+        yield from evidence.files(scene.folder / "snapshots")
+        yield from evidence.files(scene.folder / "logs")
+        for name, port in scene.crew.ports.items():
+            if name in scene.crew.pids():
                 yield f"metrics of {name}", evidence.page(port)
 
     hits, size = leaks.scan(scanner, places())

@@ -1,0 +1,158 @@
+"""A partnership of two agencies for tests: journal entries made as bridges and intake make them.
+
+Everything is real but Kafka: keys, encodings, seals, controls. Times are ms of partnership time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import topology
+from bridge import keys
+from bridge.encode import Encoder
+from bridge.keys import AgencyKeys
+from bridge.normalise import Person, normalise
+from bridge.pseudonym import Pseudonymiser
+from bridge.seal import Sealer
+from schemas import codec, control, crypto
+from streams.keys import Keyring
+
+NAME = "smalltown"
+AGENCIES = {"council": "social_care", "police": "police"}
+APPROVERS = ("ann", "bob")
+DAY_MS = 24 * 3600 * 1000
+START_MS = 1_736_121_600_000  # 2025-01-06T00:00Z
+MARY = Person(given="Mary", surname="Quillfeather", dob="2014-03-09", number="12", street="Larkspur Way",
+              postcode="ZE1 9XX")  # fmt: skip
+JOHN = Person(given="John", surname="Oddfellow", dob="2011-11-30", number="7", street="Tansy Close",
+              postcode="ZE2 8YY")  # fmt: skip
+
+
+def person(given: str, surname: str, dob: str, **more: Any) -> Person:
+    """A person with a home of their own unless told otherwise."""
+    return Person(
+        given=given,
+        surname=surname,
+        dob=dob,
+        **{"number": "1", "street": f"{surname} Road", "postcode": "ZE3 7ZZ", **more},
+    )
+
+
+class Smalltown:
+    """Keys of the whole partnership, and entries under them.
+
+    Args:
+        folder: New folder for the keys.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        keys.make_partnership(folder, NAME, tuple(AGENCIES), APPROVERS)
+        self._folder = folder
+        self.keyring = Keyring.load(folder / "platform")
+        self.keys = {agency: AgencyKeys.load(folder / agency) for agency in AGENCIES}
+        self._encoders = {agency: Encoder(held.linkage_key, held.linkage_epoch) for agency, held in self.keys.items()}
+        self._pseudonyms = {agency: Pseudonymiser(held.agency_key) for agency, held in self.keys.items()}
+        self._sealers = {agency: Sealer(held, lambda: START_MS) for agency, held in self.keys.items()}
+        self._key_envelopes = {agency: codec.encode("envelope", sealer.key_envelope() or {})
+                               for agency, sealer in self._sealers.items()}  # fmt: skip
+        self._position = 0
+
+    def register(self, **changes: Any) -> dict[str, Any]:
+        """The register's body."""
+        entries = {agency: keys.register_entry(self._folder / agency) for agency in AGENCIES}
+        agencies = {
+            agency: {"kind": kind, "sign_public": entries[agency]["sign_public"], "sources": ["db"],
+                     "seal_public": entries[agency]["seal_public"], "presence_team": "mash" if agency == "council" else "desk"}
+            for agency, kind in AGENCIES.items()
+        }  # fmt: skip
+        teams = {"mash": {"agency": "council", "front_door": True}, "desk": {"agency": "police"}}
+        return {"partition": 0, "feed_limit_s": 14 * 86400, "agencies": agencies, "teams": teams, **changes}
+
+    def rules(self, **changes: Any) -> dict[str, Any]:
+        """The rules' body."""
+        teams = [{"name": "mash", "agency": "council"}, {"name": "desk", "agency": "police"}]
+        return {"front_door": "mash", "teams": teams, **changes}
+
+    def control(self, name: str, body: Mapping[str, Any], version: int = 1, signers: Sequence[str] = APPROVERS,
+                at: int = START_MS) -> bytes:  # fmt: skip
+        """A signed control as a journal entry."""
+        text = json.dumps(body, sort_keys=True)
+        statement = control.statement(NAME, name, version, at, text)
+        approvals = [{"approver": signer, "signature": crypto.sign(_private(self._folder, signer), statement)}
+                     for signer in signers]  # fmt: skip
+        message = {"partnership": NAME, "name": name, "version": version, "effective_at": at, "body": text,
+                   "approvals": approvals}  # fmt: skip
+        return entry(topology.CONTROLS.name, codec.encode("control", message), at)
+
+    def opening(self, at: int = START_MS) -> list[bytes]:
+        """Controls and payload keys: what comes before any record."""
+        first = [self.control("register", self.register(), at=at), self.control("rules", self.rules(), at=at)]
+        return first + [entry(self.topic(agency, "key"), self._key_envelopes[agency], at) for agency in AGENCIES]
+
+    def topic(self, agency: str, lane: str) -> str:
+        """Topic that a lane travels on."""
+        family = topology.IDENTITIES if lane in {"identity", "key"} else topology.EVENTS
+        return family.name.format(agency=agency)
+
+    def rid(self, agency: str, name: str) -> bytes:
+        """Pseudonym of a record."""
+        return self._pseudonyms[agency].record("db", {"id": name})
+
+    def send(self, agency: str, lane: str, subject: bytes, message: Mapping[str, Any], at: int,
+             version: tuple[int, int, int] | None = None) -> bytes:  # fmt: skip
+        """A sealed message as a journal entry; versions grow by themselves unless given."""
+        self._position += 1
+        epoch, position, sequence = version or (1, self._position, 0)
+        value = self._sealers[agency].envelope(self.topic(agency, lane), lane, "db", subject, epoch, position, sequence,
+                                               at, lane, message)  # fmt: skip
+        return entry(self.topic(agency, lane), value, at)
+
+    def identity(self, agency: str, name: str, who: Person | None, at: int = START_MS, **more: Any) -> bytes:
+        """A record's encodings, or with None its deletion."""
+        encoder = self._encoders[agency]
+        message = encoder.deletion() if who is None else encoder.identity(normalise(who))
+        return self.send(agency, "identity", self.rid(agency, name), message, at, **more)
+
+    def profile(self, agency: str, name: str, at: int = START_MS, version: tuple[int, int, int] | None = None,
+                **changes: Any) -> bytes:  # fmt: skip
+        """A record's profile: a child of ten unless told otherwise."""
+        message = {"op": "upsert", "age_band": "5-10", "to_18": True, "to_25": False, "group": "", "allocation": "",
+                   "restricted": False, "unborn_of": b"", "statuses": [], **changes}  # fmt: skip
+        return self.send(agency, "profile", self.rid(agency, name), message, at, version)
+
+    def event(self, agency: str, name: str, event: str, occurred_at: int, at: int | None = None,
+              version: tuple[int, int, int] | None = None, **changes: Any) -> bytes:  # fmt: skip
+        """Something that happened to a record: one violent incident unless told otherwise."""
+        message = {"op": "upsert", "event": self._pseudonyms[agency].event("db", {"id": event}), "kind": "incident",
+                   "occurred_at": occurred_at, "contact": False, "outcome": "",
+                   "factors": [{"family": "violence", "severity": 2, "origin": "structured"}], **changes}  # fmt: skip
+        return self.send(agency, "event", self.rid(agency, name), message, occurred_at if at is None else at, version)
+
+    def heartbeat(self, agency: str, at: int) -> bytes:
+        """The source is alive."""
+        return self.send(agency, "heartbeat", b"", {"beat_at": at}, at)
+
+    def live(self, agency: str, at: int) -> bytes:
+        """The source has sent its history."""
+        return self.send(agency, "live", b"", {"records": 0, "events": 0}, at)
+
+
+def entry(origin: str, body: bytes, at: int) -> bytes:
+    """A message as intake journals it."""
+    return codec.encode(
+        "journal", {"kind": "message", "received_at": at, "partnership": NAME, "origin": origin, "body": body}
+    )
+
+
+def tick(at: int) -> bytes:
+    """A clock tick."""
+    return codec.encode("journal", {"kind": "tick", "received_at": at, "partnership": "", "origin": "", "body": b""})
+
+
+@cache
+def _private(folder: Path, signer: str) -> bytes:
+    return bytes.fromhex((folder / "governance" / f"{signer}.private").read_text().strip())
