@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.crypto import KEY_BYTES
+from schemas.envelope import ID_MAX_CHARS
 
 
 class KeyFault(ValueError):
@@ -110,3 +111,21 @@ def replace_json(file: Path, content: Mapping[str, Any]) -> None:
     draft = file.with_suffix(".new")
     write_text(draft, json.dumps(content, indent=1) + "\n", os.O_TRUNC)
     draft.replace(file)
+
+
+def write_pair(folder: Path, name: str, pair: tuple[bytes, bytes]) -> None:
+    """Write `<name>.private` and `<name>.public`, never over others."""
+    write_key(folder / f"{name}.private", pair[0])
+    write_key(folder / f"{name}.public", pair[1])
+
+
+def check_id(name: str) -> None:
+    """Refuse what would not do as an id, a file name and part of a topic's name.
+
+    Raises:
+        KeyFault: It is not 1 to 64 of a-z, 0-9 and hyphen.
+    """
+    plain = name.isascii() and name.replace("-", "").isalnum() and name == name.lower()
+    if not plain or not 1 <= len(name) <= ID_MAX_CHARS:
+        error = f"expected an id of 1 to {ID_MAX_CHARS} of a-z, 0-9 and hyphen, got {len(name)} other characters"
+        raise KeyFault(error)

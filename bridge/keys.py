@@ -18,9 +18,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from bridge.keyfiles import KeyFault, new_folder, read_json, read_key, replace_json, write_key, write_text
+from bridge.keyfiles import (
+    KeyFault,
+    check_id,
+    new_folder,
+    read_json,
+    read_key,
+    replace_json,
+    write_key,
+    write_pair,
+    write_text,
+)
+from bridge.platform_keys import make_governance, make_platform, trust
 from schemas import crypto
-from schemas.envelope import ID_MAX_CHARS
 
 _PARCEL: Final = b"sightline linkage key"
 EPOCH_MAX: Final = 2**31 - 1  # an Avro int
@@ -100,78 +110,15 @@ def make_agency(folder: Path | str, agency: str, partnership: str, platform_publ
     Raises:
         KeyFault: Keys are already there, or an id is not 1 to 64 of a-z, 0-9 and hyphen.
     """
-    _check_id(agency)
-    _check_id(partnership)
+    check_id(agency)
+    check_id(partnership)
     root = new_folder(folder)
     about = {"agency": agency, "partnership": partnership, "linkage_epoch": 0}
     write_text(root / "agency.json", json.dumps(about, indent=1) + "\n", os.O_EXCL)
     write_key(root / "agency.key", secrets.token_bytes(crypto.KEY_BYTES))
-    _write_pair(root, "sign", crypto.sign_keypair())
-    _write_pair(root, "seal", crypto.hpke_keypair())
+    write_pair(root, "sign", crypto.sign_keypair())
+    write_pair(root, "seal", crypto.hpke_keypair())
     write_key(root / "platform.public", platform_public)
-
-
-def make_platform(folder: Path | str) -> bytes:
-    """Make the platform's keyring: state key, entity key and the pair that payload keys are sealed to.
-
-    Args:
-        folder: New or empty folder.
-
-    Returns:
-        The public half that every agency needs.
-
-    Raises:
-        KeyFault: Keys are already there.
-    """
-    root = new_folder(folder)
-    write_key(root / "state.key", secrets.token_bytes(crypto.KEY_BYTES))
-    write_key(root / "entity.key", secrets.token_bytes(crypto.KEY_BYTES))
-    private, public = crypto.hpke_keypair()
-    write_key(root / "platform.key", private)
-    write_key(root / "platform.public", public)
-    write_text(root / "governance.json", "{}\n", os.O_EXCL)
-    return public
-
-
-def make_governance(folder: Path | str, name: str) -> bytes:
-    """Make one approver's signing pair, to be held by that person alone.
-
-    Args:
-        folder: Where; one folder can hold several, as `<name>.private` and `<name>.public`.
-        name: The approver, as controls name them.
-
-    Returns:
-        The public half, for `trust`.
-
-    Raises:
-        KeyFault: That approver has keys here already, or the name is not usable.
-    """
-    _check_id(name)
-    root = new_folder(folder)
-    pair = crypto.sign_keypair()
-    _write_pair(root, name, pair)
-    return pair[1]
-
-
-def trust(platform_folder: Path | str, name: str, public: bytes) -> None:
-    """Let the platform know an approver's public half.
-
-    Args:
-        platform_folder: A folder made by `make_platform`.
-        name: The approver.
-        public: Their Ed25519 public half.
-
-    Raises:
-        KeyFault: No platform keys are here, or another key of that approver is: a change begins by taking the old
-            line out of governance.json on purpose.
-    """
-    _check_id(name)
-    file = Path(platform_folder) / "governance.json"
-    known = read_json(file, "no platform keys here; make them with `keys platform`")
-    if known.get(name, public.hex()) != public.hex():
-        error = f"{file}: another key of {name} is here"
-        raise KeyFault(error)
-    replace_json(file, {**known, name: public.hex()})
 
 
 def make_linkage(folder: Path | str) -> int:
@@ -205,7 +152,7 @@ def hand_out(folder: Path | str, entry: Mapping[str, str], epoch: int | None = N
     """
     root = Path(folder)
     about = _about(root)
-    if entry["partnership"] != about["partnership"]:
+    if entry.get("partnership") != about["partnership"] or "agency" not in entry:
         raise KeyFault("the receiver is of another partnership: a linkage key is for one partnership")
     epochs = linkage_epochs(root)
     epoch = max(epochs, default=0) if epoch is None else epoch
@@ -213,7 +160,10 @@ def hand_out(folder: Path | str, entry: Mapping[str, str], epoch: int | None = N
         error = f"{root}: no linkage key of epoch {epoch}"
         raise KeyFault(error)
     info = _parcel_info(about["partnership"], epoch, about["agency"], entry["agency"])
-    sealed = crypto.hpke_seal(bytes.fromhex(entry["seal_public"]), read_key(_linkage_file(root, epoch)), info)
+    try:
+        sealed = crypto.hpke_seal(_hex(entry, "seal_public"), read_key(_linkage_file(root, epoch)), info)
+    except ValueError:
+        raise KeyFault("the receiver's seal_public is not a usable public key") from None
     return {
         "partnership": about["partnership"],
         "epoch": epoch,
@@ -241,15 +191,15 @@ def accept(folder: Path | str, parcel: Mapping[str, Any], giver: Mapping[str, st
     """
     root = Path(folder)
     about = _about(root)
-    expected = (about["partnership"], about["agency"], giver["agency"], giver["partnership"])
-    if (parcel["partnership"], parcel["to"], parcel["from"], parcel["partnership"]) != expected:
+    expected = (about["partnership"], about["agency"], giver.get("agency"), giver.get("partnership"))
+    if (parcel.get("partnership"), parcel.get("to"), parcel.get("from"), parcel.get("partnership")) != expected:
         raise KeyFault("the parcel is not from that giver to this agency and partnership")
-    epoch = int(parcel["epoch"])
-    if not 1 <= epoch <= EPOCH_MAX:
+    epoch = parcel.get("epoch")
+    if not isinstance(epoch, int) or not 1 <= epoch <= EPOCH_MAX:
         raise KeyFault("the parcel's epoch is out of range")
     info = _parcel_info(about["partnership"], epoch, giver["agency"], about["agency"])
-    sealed, signature = bytes.fromhex(parcel["sealed"]), bytes.fromhex(parcel["signature"])
-    if not crypto.verify(bytes.fromhex(giver["sign_public"]), info + sealed, signature):
+    sealed, signature = _hex(parcel, "sealed"), _hex(parcel, "signature")
+    if not crypto.verify(_hex(giver, "sign_public"), info + sealed, signature):
         raise KeyFault("the parcel is not signed by that giver")
     try:
         key = crypto.hpke_open(read_key(root / "seal.private"), sealed, info)
@@ -303,7 +253,7 @@ def rotate(folder: Path | str, kind: str) -> None:
     number = 1 + sum(1 for _ in root.glob(f"{kind}.*.private"))
     for half in ("private", "public"):
         (root / f"{kind}.{half}").rename(root / f"{kind}.{number}.{half}")
-    _write_pair(root, kind, makers[kind]())
+    write_pair(root, kind, makers[kind]())
 
 
 def register_entry(folder: Path | str) -> dict[str, str]:
@@ -351,6 +301,30 @@ def linkage_epochs(folder: Path | str) -> list[int]:
     return sorted(int(path.stem) for path in (Path(folder) / "linkage").glob("*.key"))
 
 
+def show(folder: Path | str) -> dict[str, Any]:
+    """What an agency's folder holds, in a form that gives no key away.
+
+    Args:
+        folder: The agency's key folder.
+
+    Returns:
+        Agency, partnership, fingerprints of public halves, and the linkage keys' check values by epoch.
+    """
+    root = Path(folder)
+    about = _about(root)
+    return {
+        "agency": about["agency"],
+        "partnership": about["partnership"],
+        "fingerprints": {
+            name: fingerprint(read_key(root / f"{name}.public")) for name in ("sign", "seal", "platform")
+        },
+        "linkage_in_force": about["linkage_epoch"],
+        "linkage_check_values": {
+            str(epoch): check_value(read_key(_linkage_file(root, epoch))) for epoch in linkage_epochs(root)
+        },
+    }
+
+
 def check_value(key: bytes) -> str:
     """Eight hexadecimal digits by which two people can see that they hold the same key, and learn nothing else."""
     return crypto.derive(key, "check value", 4).hex()
@@ -359,11 +333,6 @@ def check_value(key: bytes) -> str:
 def fingerprint(public: bytes) -> str:
     """Sixteen hexadecimal digits of a public half, to compare by telephone."""
     return hashlib.sha256(public).hexdigest()[:16]
-
-
-def _write_pair(root: Path, name: str, pair: tuple[bytes, bytes]) -> None:
-    write_key(root / f"{name}.private", pair[0])
-    write_key(root / f"{name}.public", pair[1])
 
 
 def _about(root: Path) -> dict[str, Any]:
@@ -387,8 +356,9 @@ def _parcel_info(partnership: str, epoch: int, giver: str, receiver: str) -> byt
     return b"".join(len(part).to_bytes(2, "big") + part for part in parts)
 
 
-def _check_id(name: str) -> None:
-    plain = name.isascii() and name.replace("-", "").isalnum() and name == name.lower()
-    if not plain or not 1 <= len(name) <= ID_MAX_CHARS:
-        error = f"expected an id of 1 to {ID_MAX_CHARS} of a-z, 0-9 and hyphen, got {len(name)} other characters"
-        raise KeyFault(error)
+def _hex(content: Mapping[str, Any], name: str) -> bytes:
+    try:
+        return bytes.fromhex(content[name])
+    except (KeyError, TypeError, ValueError):
+        error = f"expected hexadecimal in {name!r}"
+        raise KeyFault(error) from None
