@@ -16,12 +16,13 @@ from demo.world.people import Person, Population
 from schemas.event import AGENCY_KINDS
 
 PER_YEAR = {"slow": 32, "sudden": 16, "lookalike": 32}
-"""Stories that end in one year; the same density in backfill, live and the tail, so that all is learned and judged alike."""
+"""Stories that end in one year; the same density in backfill, live and the tail, so that all is judged alike."""
 RECOVERIES = 20  # end in live; as many again in backfill
 BUSY_SHARE = 0.41  # of families: more than ten for each planted story
+WRONG_LINKS = 2
 BUSY_PER_YEAR = 4.4  # events: over two years about as many as a planted story has
 SLOW_SIZES = ((3, 0.04), (4, 0.06), (5, 0.14), (6, 0.17), (7, 0.19), (8, 0.17), (9, 0.13), (10, 0.10))
-"""Events in a slow story and their share; 3 to 10 as in RISK section 2, fewer of those too short to tell from noise."""
+"""Events in a slow story and their share; 3 to 10 as in RISK section 2, fewer of the very short."""
 QUIET_BEFORE = 185  # days without other events, so that no agency's own rule is near
 SUDDEN_PAIRS = (
     ("da_serious", "injury_unexplained"), ("da_serious", "self_harm"), ("da_serious", "eviction_notice"),
@@ -55,6 +56,16 @@ class Story:
     onset: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class WrongLink:
+    """An agency's record of `person` that carries the details of `mistaken_for` until the day `corrected`."""
+
+    agency: str
+    person: int
+    mistaken_for: int
+    corrected: float
+
+
 @dataclass(slots=True)
 class Plan:
     """All stories, the busy families, and when other events of a family are silent."""
@@ -64,6 +75,7 @@ class Plan:
     happenings: list[Happening]
     quiet: list[tuple[int, float, float]] = field(default_factory=list)
     calm: set[int] = field(default_factory=set)
+    wrong: list[WrongLink] = field(default_factory=list)
 
 
 class _Planner:
@@ -85,6 +97,7 @@ class _Planner:
             self._recovery(live=i % 2 == 0)
         self._unheld()
         self._busy()
+        self._wrong_links()
         return self.plan
 
     def _count(self, number: float) -> int:
@@ -246,6 +259,28 @@ class _Planner:
                 self.plan.happenings += [happening] if happening else []
                 if good and self.random.random() < 0.5:
                     self.plan.happenings += self._good(household, float(day) + self.random.uniform(3, 20))
+
+    def _wrong_links(self) -> None:
+        """Police write one youth's incidents on a file with another child's details; months later they correct it."""
+        youths = [h for h, areas in self.plan.busy.items() if "police" not in areas and self._youth(h)]
+        others = [h for h in self.all if h not in self.plan.calm and h not in self.plan.busy and self._youth(h)]
+        begin = BACKFILL_DAYS + 60.0
+        for mine, other in list(zip(youths, others, strict=False))[:WRONG_LINKS]:
+            self.plan.calm.add(other)
+            youth, mistaken = self._youth(mine), self._youth(other)
+            assert youth and mistaken  # noqa: S101  (chosen for it)
+            for i, name in enumerate(("asb", "missing", "asb", "missing", "missing")):
+                day = begin + i * self.random.uniform(8, 16)
+                self.plan.happenings.append(Happening(day, mine, youth.id, name, planted=True))
+            span = (begin, begin + 60)
+            self.plan.happenings += self._low_events(other, span, 4, 1.0, ("health", "education", "housing"))
+            corrected = begin + 130 + self.random.uniform(0, 20)
+            self.plan.wrong.append(WrongLink("police", youth.id, mistaken.id, corrected))
+            self.plan.quiet.append((other, begin - QUIET_BEFORE, corrected + 60))
+
+    def _youth(self, household: int) -> Person | None:
+        youths = [c for c in self.population.children(household) if 11 < c.age(BACKFILL_DAYS) < 16 and c.twin < 0]
+        return youths[0] if youths else None
 
 
 def _live(day: float) -> bool:

@@ -5,13 +5,27 @@ Decides which part is made from which, each once. Same seed and number of famili
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
+from typing import Any, Final
 
 from demo.world import people, stories
+from demo.world.agency import Maker, Material
 from demo.world.base import DAY_MS, START_MS, rng
+from demo.world.book import Book, Change, Row
+from demo.world.council import Council
 from demo.world.events import Chronicle, WorldEvent, WorldStatus, chronicle
+from demo.world.homes import Homes
+from demo.world.hospital import Hospital
 from demo.world.needs import Background
 from demo.world.people import Person, Population
+from demo.world.police import Police
+from demo.world.schools import Schools
+from demo.world.truth import truth
+
+AGENCIES: Final[dict[str, type[Maker]]] = {
+    "council": Council, "police": Police, "hospital": Hospital, "schools": Schools, "homes": Homes,
+}  # fmt: skip
 
 
 class World:
@@ -65,3 +79,50 @@ class World:
             Spells sorted by the time they were written.
         """
         return self.chronicle.statuses
+
+    @cached_property
+    def makers(self) -> dict[str, Maker]:
+        """The agencies, their databases written."""
+        material = Material(self.seed, self.population, self.chronicle)
+        makers = {agency: maker(material) for agency, maker in AGENCIES.items()}
+        for maker in makers.values():
+            maker.make()
+        return makers
+
+    def book(self, agency: str) -> Book:
+        """An agency's database in time.
+
+        Args:
+            agency: Its id.
+
+        Returns:
+            Initial rows and live changes.
+        """
+        return self.makers[agency].book
+
+    def rows(self, agency: str) -> Iterator[Row]:
+        """Initial rows, then live writes, for use without a database.
+
+        Args:
+            agency: Its id.
+
+        Returns:
+            Rows in order of writing.
+        """
+        return self.book(agency).rows()
+
+    def changes(self) -> list[Change]:
+        """Live writes of all agencies.
+
+        Returns:
+            In order of time; within a moment, agencies in a fixed order.
+        """
+        return sorted((c for agency in AGENCIES for c in self.book(agency).changes()), key=lambda c: c.at_ms)
+
+    def truth(self) -> dict[str, Any]:
+        """What is true, JSON-serialisable.
+
+        Returns:
+            See truth.py.
+        """
+        return truth(self.seed, self.population, self.chronicle, self.makers)
