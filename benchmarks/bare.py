@@ -133,7 +133,7 @@ def cut(out: Out) -> list[tuple[str, bytes, bytes]]:
     return [(f"alerts-{out.to}", key, out.body)]
 
 
-def make_cut(keyring: object, seal: object) -> Any:
+def make_cut(keyring: object) -> Any:
     """Plugin: `cut`."""
-    del keyring, seal
+    del keyring
     return cut

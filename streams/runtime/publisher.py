@@ -19,7 +19,7 @@ import msgspec
 
 import topology
 from schemas.crypto import Aead
-from streams.runtime import commits, cutting, faults, kafka, logs, metrics, settings, signals
+from streams.runtime import commits, faults, kafka, logs, metrics, settings, signals
 from streams.runtime.commits import Chain, Damaged, Place
 from streams.runtime.exits import Exit, leave
 from streams.state import Out
@@ -231,7 +231,7 @@ def run(config: settings.Publisher, metrics_port: int) -> int:
     """
     metrics.serve(metrics_port)
     keyring = settings.plugin(config.keyring)(Path(config.keys))
-    cut = settings.plugin(config.cut)(keyring, cutting.sealer(settings.registers(config.registers)))
+    cut = settings.plugin(config.cut)(keyring)
     stop = signals.stop_event()
     publisher = Publisher(config, Aead(keyring.state_key), cut)
     publisher.open()

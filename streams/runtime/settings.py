@@ -65,12 +65,9 @@ class Publisher(Common, frozen=True, kw_only=True):
         group: Consumer group name; it never commits to it.
         transactional_id: Fences a publisher that was replaced; `.partitions` is added unless it has them all.
         partitions: Which it publishes; empty: all.
-        registers: Partnership -> file holding its register; refused messages are sealed to the agencies' keys.
-        cut: `module:function` that makes the cut, given (keyring, seal).
+        cut: `module:function` that makes the cut, given the keyring.
         batch_max: Commits a transaction at most.
     """
-
-    registers: dict[str, str]
 
     group: str = "publisher"
     transactional_id: str = "publisher"
@@ -122,7 +119,6 @@ class Operator(Common, frozen=True, kw_only=True):
 
     group: str = "operator"
     machine: str = "streams.step:make_machine"
-    registers: dict[str, str] = {}
     cut: str = "streams.runtime.cutting:make_cut"
     snapshots: str = ""
 
