@@ -72,7 +72,7 @@ class Publisher(Common, frozen=True, kw_only=True):
     group: str = "publisher"
     transactional_id: str = "publisher"
     partitions: tuple[int, ...] = ()
-    cut: str = "streams.runtime.cutting:make_cut"
+    cut: str = "streams.outbox:make_cut"
     batch_max: int = 500
 
 
@@ -119,7 +119,7 @@ class Operator(Common, frozen=True, kw_only=True):
 
     group: str = "operator"
     machine: str = "streams.step:make_machine"
-    cut: str = "streams.runtime.cutting:make_cut"
+    cut: str = "streams.outbox:make_cut"
     snapshots: str = ""
 
 
