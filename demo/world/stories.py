@@ -19,6 +19,7 @@ PER_YEAR = {"slow": 32, "sudden": 16, "lookalike": 32}
 """Stories that end in one year; the same density in backfill, live and the tail, so that all is judged alike."""
 RECOVERIES = 20  # end in live; as many again in backfill
 BUSY_SHARE = 0.41  # of families: more than ten for each planted story
+LIVE_FROM = 80  # days into live before the first planted story ends: the opening caseload is judged apart
 WRONG_LINKS = 2
 BUSY_PER_YEAR = 4.4  # events: over two years about as many as a planted story has
 SLOW_SIZES = ((3, 0.04), (4, 0.06), (5, 0.14), (6, 0.17), (7, 0.19), (8, 0.17), (9, 0.13), (10, 0.10))
@@ -108,7 +109,7 @@ class _Planner:
         live, end = float(BACKFILL_DAYS), float(BACKFILL_DAYS + LIVE_DAYS)
         spans = (
             (150.0, live - 5, self._count(yearly * 1.6)),
-            (live + 40, end - 5, self._count(yearly)),
+            (live + LIVE_FROM, end - 5, self._count(yearly)),
             (end, end + TAIL_DAYS - 10, self._count(yearly * TAIL_DAYS / 365)),
         )
         return [float(day) for low, high, count in spans for day in np.sort(self.random.uniform(low, high, count))]
@@ -138,13 +139,18 @@ class _Planner:
         if kind == "sudden":
             story = self._sudden(household, end)
         else:
-            start = end - self.random.uniform(120, 240)
+            start = end - self.random.uniform(120, self._longest(end))
             sizes, shares = zip(*SLOW_SIZES, strict=True)
             size = int(self.random.choice(sizes, p=shares))
             pace = 0.6 if kind == "slow" else 1.0  # concerns thicken towards an outcome; a look-alike's do not
             story = Story(kind, household, start, end, self._low_events(household, (start, end - 2), size, pace))
         self.plan.stories.append(story)
         self.plan.quiet.append((household, story.start - QUIET_BEFORE, story.end))
+
+    @staticmethod
+    def _longest(end: float) -> float:
+        """Days a slow story may last: one that ends in live has most of its events there, where alerts count."""
+        return 240.0 if not _live(end) else max(125.0, min(240.0, end - BACKFILL_DAYS + 45))
 
     def _low_events(
         self,
