@@ -22,6 +22,7 @@ SURNAME: Final = FIELDS.index("surname")
 NAMES: Final = 1 << GIVEN | 1 << SURNAME
 UNLIKE: Final = FIELD_BITS // 2  # distance of two unrelated values; similarity = UNLIKE - distance, at least 0
 SWAP_LIKE: Final = 77  # crosswise similarity needed of 2 x UNLIKE: 60 % of one field
+CROSS_MAX: Final = UNLIKE - SWAP_LIKE // 2 - 1  # if both cross distances are above, they are not alike enough
 SWAP_GAIN: Final = 39  # and by how much it must beat the straight one: 30 %
 STRAIGHT_MAX: Final = SWAP_GAIN - 1  # summed straight distance up to which no swap can win by that much
 
@@ -157,7 +158,11 @@ def scorer(model: LinkModel) -> Callable[[Shape, Shape], int]:
         distances = list(map(count, map(xor, a[2], b[2])))
         total = plain
         if nulls & NAMES or distances[GIVEN] + distances[SURNAME] > STRAIGHT_MAX:
-            crossed = _crossed(a, b, distances)
+            mine, theirs = a[2], b[2]
+            if (mine[GIVEN] ^ theirs[SURNAME]).bit_count() > CROSS_MAX < (mine[SURNAME] ^ theirs[GIVEN]).bit_count():
+                crossed = None  # the usual case; a missing name is zeros, far from any other
+            else:
+                crossed = _crossed(a, b, distances)
             if crossed:
                 total = swapped
                 distances[GIVEN], distances[SURNAME], missing = crossed

@@ -11,6 +11,7 @@ it is enough to walk from those ends and to decide each component found afresh.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping
+from itertools import chain
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -53,6 +54,7 @@ class LinkDelta(NamedTuple):
 
 
 NOTHING: Final = LinkDelta()
+NOTHING_SAID: Final[Mapping[bytes, str]] = {}
 
 
 class LinkGraph:
@@ -193,8 +195,8 @@ class LinkGraph:
         if record in self._closed:
             return NONE
         ties = self._pairs.ties(record)
-        said = self._said.get(record, {})
-        if not said and not self._closed:
+        said = self._said.get(record, NOTHING_SAID)
+        if not said and self._closed.isdisjoint(ties):
             return ties
         return {
             other: weight
@@ -204,7 +206,8 @@ class LinkGraph:
 
     def _housed(self, record: bytes) -> Iterable[bytes]:
         """Neighbours of a record in the graph of households."""
-        return [*self._people.of(record), *self._tied(record)]
+        person = self._people.of(record)
+        return self._tied(record) if len(person) == 1 else chain(person, self._tied(record))
 
     def _surroundings(self, record: bytes) -> set[bytes]:
         """Everyone whose ties depend on whether this record's person has any."""
@@ -214,6 +217,9 @@ class LinkGraph:
     def _settle(self, touched: set[bytes], born: bytes | None = None, died: bytes | None = None) -> LinkDelta:
         """Decide afresh every component that holds a touched record."""
         known = self._identities
+        if born is not None and len(touched) == 1 and self._is_stranger(born):
+            alone = ((born,),)
+            return LinkDelta((), alone, (), alone)
         roots = {record for record in touched if record in known}
         before: set[Group] = set()
         after: set[Group] = set()
@@ -225,19 +231,23 @@ class LinkGraph:
             roots.update(record for record in group if record in known)
         for group in people_after:
             roots.update(group)
-        self._mark_closed(people_before, people_after, roots)
+        if self._closed or any(known[record].restricted for record in roots):
+            self._mark_closed(people_before, people_after, roots)
         before, after = set(), set()
         for component in connected(roots, self._housed):
             before.update(map(self._homes.of, component))
             after.update(split(component, self._tied, self._people.of, self.model))
         return LinkDelta(people_before, people_after, *self._homes.exchange(before, after, born, died))
 
+    def _is_stranger(self, record: bytes) -> bool:
+        """Whether a new record is surely alone: the most usual case."""
+        return not (self._pairs.ties(record) or record in self._said or self._identities[record].restricted)
+
     def _mark_closed(self, before: Iterable[Group], after: Iterable[Group], roots: set[bytes]) -> None:
         """Follow which people have a restricted record; whose ties that changes is added to `roots`."""
         known = self._identities
         groups = {*after, *(self._people.of(record) for record in roots)}
-        was = {record for group in before for record in group if record in self._closed}
-        was |= {record for group in groups for record in group if record in self._closed}
+        was = {record for group in (*before, *groups) for record in group if record in self._closed}
         now = {record for group in groups if any(known[member].restricted for member in group) for record in group}
         if not was and not now:
             return
