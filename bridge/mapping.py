@@ -98,7 +98,7 @@ class Column(Form):
     @model_validator(mode="before")
     @classmethod
     def _word(cls, value: Any) -> Any:
-        return {value: True} if value in {"key", "ignored"} else value
+        return {value: True} if isinstance(value, str) and value in {"key", "ignored"} else value
 
     @model_validator(mode="after")
     def _one_place(self) -> Column:

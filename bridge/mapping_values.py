@@ -62,14 +62,13 @@ def key_of(table: TableMap, raw: AnyMapping[str, Any], name: str) -> tuple[str, 
     return tuple(code(value) for value in values)
 
 
-def place(table: TableMap, raw: AnyMapping[str, Any], name: str, unit: str | None = None) -> Row:
+def place(table: TableMap, raw: AnyMapping[str, Any], name: str) -> Row:
     """A row in stored form: placed columns only, `UNCHANGED` left as it is.
 
     Args:
         table: The table's mapping.
         raw: Row as the source gave it.
         name: The table's name, for refusals.
-        unit: Unit of integer times where the source knows it; overrides the column's.
 
     Returns:
         Value by column: str, int (ms since 1970-01-01 UTC for dates and times), float, bool or None.
@@ -89,20 +88,20 @@ def place(table: TableMap, raw: AnyMapping[str, Any], name: str, unit: str | Non
             row[column] = value
             continue
         try:
-            row[column] = convert(placed, value, unit)
+            row[column] = convert(placed, value)
         except Refused as refused:
             raise Refused(refused.reason, f"{name}.{column}", refused.fix) from None
     return row
 
 
-def convert(column: Column, value: Any, unit: str | None = None) -> Any:
+def convert(column: Column, value: Any) -> Any:
     """One value that is neither null nor unchanged.
 
     Raises:
         Refused: With the reason; the caller adds the column.
     """
     if column.sensitive == "time":
-        return instant_of(column, value, unit or column.unit)
+        return instant_of(column, value)
     if column.sensitive == "date":
         day = date_of(value, column.format)
         return None if day is None else _in_zone(datetime(day.year, day.month, day.day), str(column.zone))  # noqa: DTZ001
@@ -188,13 +187,13 @@ def date_of(value: Any, form: str | None = None) -> date | None:
     return day if YEAR_MIN <= day.year < YEAR_MAX else None
 
 
-def instant_of(column: Column, value: Any, unit: str) -> int | None:
+def instant_of(column: Column, value: Any) -> int | None:
     """Milliseconds since 1970-01-01 UTC of a time, by the column's zone.
 
     Args:
         column: Placed as time.
-        value: Integer in `unit` (of an instant, or of the local wall clock counted as if it were UTC) or text.
-        unit: `ms`, `us` or `ns`.
+        value: Integer in the column's unit (of an instant, or of the local wall clock counted as if it were UTC) or
+            text.
 
     Returns:
         The instant, or None for infinity and other sentinels out of range.
@@ -206,7 +205,7 @@ def instant_of(column: Column, value: Any, unit: str) -> int | None:
     if isinstance(value, bool) or isinstance(value, float):
         raise Refused("bad_date", "", "expected a time")
     if isinstance(value, int):
-        wall = _from_epoch(value, unit)
+        wall = _from_epoch(value, column.unit)
         return None if wall is None else _in_zone(wall, zone)
     text = str(value).strip()
     if text.lower() in SENTINELS or _FAR.match(text):

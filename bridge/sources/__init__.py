@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-Op = Literal["read", "create", "update", "delete", "truncate", "end"]
-"""`end` = the snapshot or full extract is complete: rows that it did not show are gone."""
+Op = Literal["read", "create", "update", "delete", "truncate", "end", "bad"]
+"""`end` = the snapshot or full extract is complete: rows that it did not show are gone. `bad` = not a change at all;
+`after` holds the raw text."""
 
 UNCHANGED: Final = "__debezium_unavailable_value"
 """Debezium's placeholder for a large column that did not change (TOAST): keep the stored value."""

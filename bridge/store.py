@@ -1,0 +1,232 @@
+"""What the bridge remembers: the last version of every mapped row, what was emitted, and whom pseudonyms stand for.
+
+Decides what can be asked of it; vault.py decides how it is kept. The desk reads names from here with `person` and
+`event`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from bridge.vault import HASH_BYTES, Row, Vault
+
+Key = tuple[str, ...]
+Version = tuple[int, int, int]
+"""Source epoch, position, sequence."""
+
+
+class Emitted(NamedTuple):
+    """The last thing sent about a record or an event.
+
+    Attributes:
+        digest: Keyed hash of its content, or None after a delete.
+        version: Version it had.
+        partnership: Partnership it went to.
+        record: Blinded record it is about.
+        about: What it was made from, opened: pseudonym and key.
+    """
+
+    digest: bytes | None
+    version: Version
+    partnership: str
+    record: bytes
+    about: dict[str, Any]
+
+
+class Store(Vault):
+    """The bridge's local memory."""
+
+    # --- rows ---
+
+    def place(self, source: str, table: str, key: Key) -> bytes:
+        """Blinded place of a row."""
+        return self.blind("row", source, table, *key)
+
+    def row(self, place: bytes) -> Row | None:
+        """A row by its place."""
+        row = self._opened.get(place)
+        if row is None:
+            found = self._db.execute("SELECT sealed FROM rows WHERE place = ?", (place,)).fetchone()
+            if found is None:
+                return None
+            row = self._opened[place] = self.open(found[0], place)
+        return row
+
+    def row_state(self, place: bytes) -> tuple[Version, bytes] | None:
+        """Version and content hash of a row, without opening it."""
+        found = self._db.execute(
+            "SELECT epoch, position, sequence, digest FROM rows WHERE place = ?", (place,)
+        ).fetchone()
+        return None if found is None else ((found[0], found[1], found[2]), found[3])
+
+    def put_row(  # noqa: PLR0913, PLR0917  (the row's own columns)
+        self, place: bytes, table: str, version: Version, digest: bytes, row: Row, refs: Iterable[bytes]
+    ) -> None:
+        """Keep a row and its references; the caller has dropped the old ones."""
+        self._opened[place] = row
+        self._db.execute(
+            "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (place, table, *version, digest, self.seal(row, place)),
+        )
+        self._db.executemany("INSERT OR IGNORE INTO refs VALUES (?, ?)", [(ref, place) for ref in refs])
+
+    def touch_row(self, place: bytes, version: Version) -> None:
+        """Note that an unchanged row was seen again."""
+        self._db.execute("UPDATE rows SET epoch = ?, position = ?, sequence = ? WHERE place = ?", (*version, place))
+
+    def drop_refs(self, place: bytes, refs: Iterable[bytes]) -> None:
+        """Forget references of a row."""
+        self._db.executemany("DELETE FROM refs WHERE ref = ? AND place = ?", [(ref, place) for ref in refs])
+
+    def drop_row(self, place: bytes) -> None:
+        """Forget a row; its references are dropped apart."""
+        self._opened.pop(place, None)
+        self._db.execute("DELETE FROM rows WHERE place = ?", (place,))
+
+    def referring(self, ref: bytes) -> list[bytes]:
+        """Places of the rows that hold a reference, in a stable order."""
+        return [found[0] for found in self._db.execute("SELECT place FROM refs WHERE ref = ? ORDER BY place", (ref,))]
+
+    def places(self, table: str, before_epoch: int | None = None) -> list[bytes]:
+        """Places of a table's rows, or of those not seen since an epoch began."""
+        if before_epoch is None:
+            return [found[0] for found in self._db.execute("SELECT place FROM rows WHERE tab = ?", (table,))]
+        sql = "SELECT place FROM rows WHERE tab = ? AND epoch < ?"
+        return [found[0] for found in self._db.execute(sql, (table, before_epoch))]
+
+    def tables_of(self, epoch: int) -> set[str]:
+        """Tables that have a row of this epoch or a later one."""
+        return {found[0] for found in self._db.execute("SELECT DISTINCT tab FROM rows WHERE epoch >= ?", (epoch,))}
+
+    def move(self, place: bytes, row: Row) -> None:
+        """Keep a row's old values for the key it moves to, whichever half of a key change is read first."""
+        self._db.execute("INSERT OR REPLACE INTO moved VALUES (?, ?)", (place, self.seal(row, place)))
+
+    def take_moved(self, place: bytes) -> Row | None:
+        """Values kept for a key, once."""
+        found = self._db.execute("SELECT sealed FROM moved WHERE place = ?", (place,)).fetchone()
+        if found is None:
+            return None
+        self._db.execute("DELETE FROM moved WHERE place = ?", (place,))
+        row: Row = self.open(found[0], place)
+        return row
+
+    # --- what was emitted ---
+
+    def emitted(self, ident: bytes) -> Emitted | None:
+        """The last thing sent under an identity."""
+        found = self._db.execute(
+            "SELECT digest, epoch, position, sequence, partnership, record, sealed FROM emitted WHERE ident = ?",
+            (ident,),
+        ).fetchone()
+        if found is None:
+            return None
+        return Emitted(found[0], (found[1], found[2], found[3]), found[4], found[5], self.open(found[6], ident))
+
+    def set_emitted(self, ident: bytes, lane: str, sent: Emitted) -> None:
+        """Note what was sent."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO emitted VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (ident, lane, sent.digest, *sent.version, sent.partnership, sent.record, self.seal(sent.about, ident)),
+        )
+
+    def emitted_of(self, record: bytes, lane: str) -> list[Emitted]:
+        """What was sent about a record in a lane."""
+        sql = "SELECT ident FROM emitted WHERE record = ? AND lane = ? ORDER BY ident"
+        idents = [found[0] for found in self._db.execute(sql, (record, lane))]
+        return [sent for ident in idents if (sent := self.emitted(ident)) is not None]
+
+    def emitted_in(self, lane: str) -> list[Emitted]:
+        """All that stands in a lane: sent and not deleted."""
+        sql = "SELECT ident FROM emitted WHERE lane = ? AND digest IS NOT NULL ORDER BY ident"
+        idents = [found[0] for found in self._db.execute(sql, (lane,))]
+        return [sent for ident in idents if (sent := self.emitted(ident)) is not None]
+
+    def count_emitted(self, lane: str) -> int:
+        """How many stand in a lane."""
+        sql = "SELECT count(*) FROM emitted WHERE lane = ? AND digest IS NOT NULL"
+        return int(self._db.execute(sql, (lane,)).fetchone()[0])
+
+    # --- for the desk ---
+
+    def set_named(self, pseudonym: bytes, record: bytes, content: object) -> None:
+        """Keep what a pseudonym stands for, under its hash."""
+        ident = self._ident(pseudonym)
+        self._db.execute("INSERT OR REPLACE INTO named VALUES (?, ?, ?)", (ident, record, self.seal(content, ident)))
+
+    def drop_named(self, pseudonym: bytes) -> None:
+        """Forget it."""
+        self._db.execute("DELETE FROM named WHERE pseudonym = ?", (self._ident(pseudonym),))
+
+    def person(self, pseudonym: bytes) -> dict[str, Any] | None:
+        """Who a record pseudonym stands for.
+
+        Args:
+            pseudonym: As in an alert's `records`.
+
+        Returns:
+            `source`, `record`, `key` (list of str), the personal fields `given`, `middle`, `surname`, `dob`, `number`,
+            `street`, `postcode`, `nhs`, `upn` (absent ones None), `restricted`, and `other` (list of [column, value]);
+            None where the record is not held.
+        """
+        return self._named(pseudonym)
+
+    def event(self, pseudonym: bytes) -> dict[str, Any] | None:
+        """What an event pseudonym stands for: `source`, `event`, `key`, `kind`, `occurred_at`, `texts`, `columns`."""
+        return self._named(pseudonym)
+
+    def events_of(self, pseudonym: bytes) -> list[dict[str, Any]]:
+        """Events of a record, newest first, each as `event` returns it."""
+        record = self.blind("subject", pseudonym.hex())
+        found = self._db.execute("SELECT pseudonym, sealed FROM named WHERE record = ?", (record,))
+        events = [self.open(sealed, ident) for ident, sealed in found]
+        return sorted((one for one in events if "occurred_at" in one), key=lambda one: -int(one["occurred_at"]))
+
+    def _named(self, pseudonym: bytes) -> dict[str, Any] | None:
+        ident = self._ident(pseudonym)
+        found = self._db.execute("SELECT sealed FROM named WHERE pseudonym = ?", (ident,)).fetchone()
+        return None if found is None else self.open(found[0], ident)
+
+    def _ident(self, pseudonym: bytes) -> bytes:
+        return hashlib.blake2b(pseudonym, key=self._blind, digest_size=HASH_BYTES).digest()
+
+    # --- outbox ---
+
+    def post(self, messages: Sequence[tuple[str, bytes, bytes]]) -> None:
+        """Keep messages until the broker has them: (topic, key, value)."""
+        self._db.executemany("INSERT INTO outbox (topic, key, value) VALUES (?, ?, ?)", messages)
+
+    def outbox(self, limit: int) -> list[tuple[int, str, bytes, bytes]]:
+        """The oldest messages not yet delivered: (id, topic, key, value)."""
+        return self._db.execute("SELECT id, topic, key, value FROM outbox ORDER BY id LIMIT ?", (limit,)).fetchall()
+
+    def delivered(self, last_id: int) -> None:
+        """Forget messages up to and including this one."""
+        self._db.execute("DELETE FROM outbox WHERE id <= ?", (last_id,))
+
+    # --- quarantine ---
+
+    def add_quarantined(self, place: bytes, about: Sequence[Any], content: object) -> None:
+        """Keep a rejected row; one for each place, the newest.
+
+        Args:
+            place: Blinded place of the row.
+            about: source, table, reason, field, fix, at (ms).
+            content: The row, to be sealed.
+        """
+        self.drop_quarantined(place)
+        self._db.execute(
+            "INSERT INTO quarantine (place, source, tab, reason, field, fix, at, sealed)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (place, *about, self.seal(content, place)),
+        )
+
+    def drop_quarantined(self, place: bytes) -> bool:
+        """Forget what was rejected at a place; True where there was something."""
+        return self._db.execute("DELETE FROM quarantine WHERE place = ?", (place,)).rowcount > 0
+
+    def quarantined(self) -> list[tuple[Any, ...]]:
+        """Rejected rows, oldest first: id, place, source, table, reason, field, fix, at, sealed."""
+        return self._db.execute("SELECT * FROM quarantine ORDER BY id").fetchall()
