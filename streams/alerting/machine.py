@@ -45,6 +45,9 @@ class Watched(msgspec.Struct, frozen=True, array_like=True, gc=False):
         armed_at: When something began that a step-down would end (a raise, an episode); 0 for nothing.
         stepped_at: Last step-down, so that one episode is stepped down once.
         told_ppm: Score at the last word to the team.
+        sampled_at: When the last example was taken at an event.
+        due_at: The next moment at which time alone could change something; 0 for never.
+        child: Person the last alert was about: where a household splits, its history goes with that child.
         alert: The escalate alert that stands, or empty.
         step_down: The step-down alert that stands, or empty.
     """
@@ -57,6 +60,9 @@ class Watched(msgspec.Struct, frozen=True, array_like=True, gc=False):
     armed_at: int = 0
     stepped_at: int = 0
     told_ppm: int = 0
+    sampled_at: int = 0
+    due_at: int = 0
+    child: bytes = b""
     alert: str = ""
     step_down: str = ""
 

@@ -64,6 +64,7 @@ class Child(NamedTuple):
         allocation: Team the child is allocated to, or empty.
         open: Spans of open episodes, [start, end) in ms: spells of need or plan, onsets of the outcome, and the
             assessment of a referral of any child of the household, for a family is assessed together.
+        spells: Spans of need, plan or being looked after alone.
         onsets: Onsets of the outcome, sorted.
     """
 
@@ -71,6 +72,7 @@ class Child(NamedTuple):
     age: int
     allocation: str
     open: tuple[tuple[int, int], ...]
+    spells: tuple[tuple[int, int], ...]
     onsets: tuple[int, ...]
 
     def open_at(self, at: int) -> bool:
@@ -85,9 +87,9 @@ class Household(NamedTuple):
     children: tuple[Child, ...]
     contributions: tuple[Contribution, ...]
 
-    def episode_at(self, now: int) -> int:
-        """When the newest episode that is open now began, or 0."""
-        return max((s for child in self.children for s, end in child.open if s <= now < end), default=0)
+    def spell_at(self, now: int) -> int:
+        """When the newest spell of need or plan that lasts now began, or 0."""
+        return max((s for child in self.children for s, end in child.spells if s <= now < end), default=0)
 
 
 def read(facts: Facts, household: bytes) -> Household:
@@ -125,7 +127,7 @@ def _child(person: bytes, profiles: list[Profile], onsets: list[int], assessed: 
     )
     spans = [*spells, *((onset, _closes(onset, spells)) for onset in onsets), *assessed]
     age = AGE_OF_BAND[min(bands)] if bands else -1
-    return Child(person, age, min(teams, default=""), tuple(spans), tuple(onsets))
+    return Child(person, age, min(teams, default=""), tuple(spans), tuple(spells), tuple(onsets))
 
 
 def _closes(onset: int, spells: list[tuple[int, int]]) -> int:

@@ -33,6 +33,8 @@ class Steering(msgspec.Struct, frozen=True, array_like=True, gc=False):
         recent: Times of raises within `WINDOW_MS`.
         tokens: Alerts that may rise now, in millionths.
         filled_at: Up to when the bucket was filled (ms).
+        raised: Alerts that rose, so far; without the opening caseload.
+        queued: Raises that had to wait, so far.
     """
 
     raise_ppm: int
@@ -41,6 +43,8 @@ class Steering(msgspec.Struct, frozen=True, array_like=True, gc=False):
     recent: tuple[int, ...]
     tokens: int
     filled_at: int
+    raised: int = 0
+    queued: int = 0
 
 
 class Budget(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -91,7 +95,12 @@ def has_room(was: Steering) -> bool:
 def spend(was: Steering, now: int) -> Steering:
     """One alert rose."""
     recent = tuple(at for at in was.recent if at > now - WINDOW_MS)[-RECENT_MAX + 1 :]
-    return msgspec.structs.replace(was, tokens=was.tokens - MICRO, recent=(*recent, now))
+    return msgspec.structs.replace(was, tokens=was.tokens - MICRO, recent=(*recent, now), raised=was.raised + 1)
+
+
+def hold(was: Steering) -> Steering:
+    """One raise has to wait."""
+    return msgspec.structs.replace(was, queued=was.queued + 1)
 
 
 def due(was: Steering) -> int:

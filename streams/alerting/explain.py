@@ -1,0 +1,103 @@
+"""Why a household scores what it scores, in parts that sum to the score.
+
+Decides how 25 feature parts become a dozen reasons a worker can challenge. The parts of shared features (how much in
+all, how sudden) go to the families that made them, in proportion; how many agencies know something stays a reason of
+its own, since that is what no single agency sees.
+"""
+
+from __future__ import annotations
+
+from math import exp
+from typing import Final
+
+from schemas.event import AGENCY_KINDS, FAMILIES
+from streams.alerting.notice import Part
+from streams.risk.contribution import Contribution
+from streams.risk.features import (
+    ADVERSE,
+    AGENCY_AT,
+    BURST,
+    DAY_MS,
+    DISTINCT,
+    DISTINCT_TOTAL,
+    NAMES,
+    PROTECTIVE,
+    PROTECTIVE_TOTAL,
+    RATE_120,
+    TOTAL_7,
+    UNIT,
+)
+from streams.risk.household import Household
+from streams.risk.model import Model, Scored, parts
+
+TOTALS: Final = (NAMES.index("total_30"), NAMES.index("total_120"), BURST)
+AGENCY_PARTS: Final = (*range(AGENCY_AT, TOTAL_7), DISTINCT, DISTINCT_TOTAL)
+SHOWN: Final = PROTECTIVE + 1  # adverse families and protective
+
+
+def explain(model: Model, household: Household, scored: Scored, now: int) -> tuple[Part, ...]:
+    """Reasons for a score.
+
+    Args:
+        model: What it was scored by.
+        household: What was scored.
+        scored: The score.
+        now: Moment of the score (ms).
+
+    Returns:
+        Parts, the heaviest first; their `weight_milli` sum to the log-odds in thousandths, rounded down.
+    """
+    by_feature = parts(model, scored.x)
+    share = _shares(household.contributions, now)
+    whole = sum(share[:ADVERSE])
+    shared = sum(by_feature[place] for place in TOTALS)
+    own = [by_feature[family] + (shared * share[family] // whole if whole else 0) for family in range(ADVERSE)]
+    own.append(by_feature[PROTECTIVE] + by_feature[PROTECTIVE_TOTAL])
+    agencies = sum(by_feature[place] for place in AGENCY_PARTS)
+    total = model.intercept + sum(by_feature)
+    named = [
+        (FAMILIES[family], own[family], *_source(household.contributions, family, now)) for family in range(SHOWN)
+    ]
+    named += [("agencies", agencies, "", 0), ("base", total - sum(own) - agencies, "", 0)]
+    return tuple(
+        Part(family, milli, kind, age)
+        for (family, _, kind, age), milli in sorted(
+            zip(named, _milli([micro for _, micro, _, _ in named]), strict=True),
+            key=lambda one: (-abs(one[1]), one[0][0]),
+        )
+        if milli
+    )
+
+
+def _milli(micro: list[int]) -> list[int]:
+    """Thousandths from millionths, so that the sum of the roundings is the rounding of the sum."""
+    out, done, run = [], 0, 0
+    for value in micro:
+        run += value
+        out.append(run // 1000 - done)
+        done = run // 1000
+    return out
+
+
+def _shares(contributions: tuple[Contribution, ...], now: int) -> list[int]:
+    """How much of the adverse total at 120 days each family is; integers, equal in any order."""
+    share = [0] * len(FAMILIES)
+    for one in contributions:
+        age = now - one.occurred_at
+        if age >= 0 and not one.outcome:
+            for family, severity in one.factors:
+                share[family] += int(severity * UNIT * exp(-RATE_120 * age))
+    return share
+
+
+def _source(contributions: tuple[Contribution, ...], family: int, now: int) -> tuple[str, int]:
+    """Kind of agency of a family's newest event, and its age in days."""
+    newest = max(
+        (
+            (one.occurred_at, one.agency_kind)
+            for one in contributions
+            if one.occurred_at <= now and not one.outcome and any(f == family for f, _ in one.factors)
+        ),
+        default=None,
+    )
+    return ("", 0) if newest is None else (AGENCY_KINDS[newest[1]], (now - newest[0]) // DAY_MS)

@@ -1,0 +1,216 @@
+"""One household after another: read, score, judge, say, remember.
+
+Decides what a look at a household leads to. When a household is looked at, and what time changes beside it, is
+watch.py's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+import msgspec
+
+from streams.alerting import machine, timing
+from streams.alerting.grouping import Members, regroup
+from streams.alerting.machine import NORMAL, PENDING, Lines, Move, Watched
+from streams.alerting.notice import Alert, Notice
+from streams.alerting.rules import Rules
+from streams.alerting.schedule import Schedule
+from streams.alerting.telling import Sight, Teller, Terms
+from streams.risk import steer
+from streams.risk.examples import GAP_MS, take
+from streams.risk.features import vector
+from streams.risk.household import Facts, Household, read
+from streams.risk.model import Scored, score
+from streams.risk.steer import Steering
+from streams.risk.study import ONLY, Scholar
+
+LINKS_CORRECTED: Final = "links were corrected"
+FACTS_CORRECTED: Final = "facts or links were corrected"
+RECORDS_GONE: Final = "records are gone"
+
+
+class Keeper:
+    """Keeps the rows of households and the alerts about them."""
+
+    def __init__(self, key: bytes, tables: Any, facts: Facts, scholar: Scholar) -> None:
+        """Bind the tables `watches`, `alerts`, `episodes`, `steering`, the facts and the scholar."""
+        self.rows: MutableMapping[bytes, Watched] = tables["watches"]
+        self.alerts: MutableMapping[str, Alert] = tables["alerts"]
+        self._steerings: MutableMapping[bytes, Steering] = tables["steering"]
+        self._facts = facts
+        self._scholar = scholar
+        self._teller = Teller(key, tables, facts)
+        self.schedule = Schedule()
+        self.pending: set[bytes] = set()
+        self._seen: dict[bytes, tuple[int, Household, Scored]] = {}
+        self._out: list[Notice] = []
+        self._rules: Rules | None = None
+        self._version = 0
+
+    def configure(self, rules: Rules | None, version: int) -> None:
+        """Take the rules in force."""
+        self._rules, self._version = rules, version
+
+    def ready(self) -> None:
+        """Make what is derived from the rows."""
+        self.pending = {key for key, row in self.rows.items() if row.state == PENDING}
+        self.forget_sights()
+
+    def forget_sights(self) -> None:
+        """What was seen may have changed."""
+        self._seen.clear()
+
+    def said(self) -> list[Notice]:
+        """What there is to tell since the last call."""
+        said, self._out = self._out, []
+        return said
+
+    def sight(self, key: bytes, now: int) -> tuple[int, Household, Scored]:
+        """Moment, facts and score of a household; looked up once a message."""
+        seen = self._seen.get(key)
+        if seen is None or seen[0] != now:
+            household = read(self._facts, key)
+            seen = self._seen[key] = (now, household, score(self._scholar.model, household, now))
+        return seen
+
+    def look(
+        self, key: bytes, now: int, committed_at: int | None, *, undone: bool = False, opening: bool = False
+    ) -> None:
+        """Judge one household and say what follows.
+
+        Args:
+            key: Household id.
+            now: Moment of the look (ms).
+            committed_at: Wall time at which the source committed the change that caused it.
+            undone: Something was withdrawn or corrected: what stood on it may fall.
+            opening: It is for the opening caseload: outside the budget.
+        """
+        self._seen.pop(key, None)
+        _, household, scored = self.sight(key, now)
+        sight = Sight(key, household, scored, now, committed_at)
+        before = self.rows.get(key)
+        if not household.records:
+            self._gone(before, sight)
+            return
+        terms, steering = self._terms(), self._steerings[ONLY]
+        lines = terms.rules.lines(steering.raise_ppm)
+        row = self._without_undone(before or Watched(), sight, lines) if undone else before or Watched()
+        room = opening or steer.has_room(steering)
+        known = timing.Known(self._facts.watermark(now), steering.live_at, room)
+        new, moves = machine.advance(row, lines, timing.reading(sight, terms.model, row, lines, known))
+        for move in moves:
+            new = self._act(move, row, new, sight, opening=opening)
+        if new.alert and not moves:
+            self._narrow(self.alerts[new.alert], new.alert, sight)
+        new = msgspec.structs.replace(new, due_at=timing.due(terms.model, scored, new, lines, now))
+        if not (new.state or new.armed_at):
+            new = msgspec.structs.replace(new, seen_at=row.seen_at)  # nobody asks: not worth a row in every delta
+        if new != (before or Watched()):
+            self.put(key, new)
+
+    def _without_undone(self, row: Watched, sight: Sight, lines: Lines) -> Watched:
+        """The row after retracting an alert that, by what is known now, would not have risen and would not stand."""
+        if not row.alert:
+            return row
+        raised_at = self.alerts[row.alert].raised_at
+        then = score(self._scholar.model, sight.household, raised_at).level_ppm
+        if max(then, sight.scored.level_ppm) > lines.clear_ppm:
+            return row
+        self._tell(row.alert, "retracted", sight, FACTS_CORRECTED)
+        return msgspec.structs.replace(row, state=NORMAL, since=sight.now, fell_at=0, armed_at=0, alert="")
+
+    def _narrow(self, alert: Alert, id_: str, sight: Sight) -> None:
+        """Tell of other records behind an alert, unless it is snoozed or closed: nothing got worse."""
+        if alert.records != sight.household.records and not alert.closed and alert.snoozed_until <= sight.now:
+            self._tell(id_, "updated", sight, LINKS_CORRECTED)
+
+    def _act(self, move: Move, was: Watched, now: Watched, sight: Sight, *, opening: bool) -> Watched:
+        steering = self._steerings[ONLY]
+        lines = self._terms().rules.lines(steering.raise_ppm)
+        if move == "raise":
+            id_ = self._rise(sight, "escalate", lines.raise_ppm, opening=opening)
+            if not opening:
+                self._steerings[ONLY] = steer.spend(steering, sight.now)
+            return msgspec.structs.replace(now, alert=id_, child=self.alerts[id_].child)
+        if move == "step_down":
+            id_ = self._rise(sight, "step_down", lines.step_down_ppm, opening=False)
+            return msgspec.structs.replace(now, step_down=id_)
+        if move == "queue":
+            self._steerings[ONLY] = steer.hold(steering)
+        elif move == "clear":
+            self._tell(was.alert, "cleared", sight)
+        elif move == "end_step_down":
+            self._tell(was.step_down, "cleared", sight)
+        elif move == "update" and not self.alerts[was.alert].closed:
+            self._tell(was.alert, "updated", sight)  # also while snoozed: things got worse
+        return now
+
+    def regroup(
+        self, before: tuple[Members, ...], after: tuple[Members, ...], now: int, committed_at: int | None
+    ) -> None:
+        """Carry rows over a change of households; the new ones are looked at by the caller."""
+        rows = {m[0]: row for m in before if (row := self.rows.get(m[0])) is not None}
+        carried = regroup(before, after, rows)
+        for key in sorted(rows):
+            self._drop(key)
+        for key, row in sorted(carried.rows.items()):
+            self.put(key, row)
+        for id_, into in carried.joined:
+            self._end(id_, f"joined {into}", now, committed_at)
+        for id_ in carried.lost:
+            self._end(id_, RECORDS_GONE, now, committed_at)
+
+    def sample(self, key: bytes, now: int) -> None:
+        """Take an example at an event, one a household in `GAP_MS`."""
+        row = self.rows.get(key) or Watched()
+        if now - row.sampled_at < GAP_MS:
+            return
+        _, household, scored = self.sight(key, now)
+        example = take(household, vector(scored.sums, len(household.children)), now, 1, tick=False)
+        if example is not None:
+            self._scholar.take(key, example)
+            self.put(key, msgspec.structs.replace(row, sampled_at=now))
+
+    def put(self, key: bytes, row: Watched) -> None:
+        """Store a row, and keep what is derived from rows."""
+        before = self.rows.get(key)
+        self.rows[key] = row
+        if row.state == PENDING:
+            self.pending.add(key)
+        else:
+            self.pending.discard(key)
+        if row.due_at and (before is None or before.due_at != row.due_at):
+            self.schedule.ask(row.due_at, key)
+
+    def _drop(self, key: bytes) -> None:
+        del self.rows[key]
+        self.pending.discard(key)
+
+    def _terms(self) -> Terms:
+        if self._rules is None:
+            raise RuntimeError("no rules in force")
+        return Terms(self._scholar.model, self._rules, self._version)
+
+    def _rise(self, sight: Sight, direction: str, line_ppm: int, *, opening: bool) -> str:
+        id_, notice = self._teller.rise(sight, self._terms(), direction, line_ppm, opening=opening)
+        self._out.append(notice)
+        return id_
+
+    def _tell(self, id_: str, state: str, sight: Sight, correction: str = "") -> None:
+        self._out.append(self._teller.say(id_, state, sight, self._terms(), correction))
+
+    def _end(self, id_: str, correction: str, now: int, committed_at: int | None) -> None:
+        """Retract an alert whose household is no more."""
+        key = self.alerts[id_].household
+        _, household, scored = self.sight(key, now)
+        self._tell(id_, "retracted", Sight(key, household, scored, now, committed_at), correction)
+
+    def _gone(self, row: Watched | None, sight: Sight) -> None:
+        if row is None:
+            return
+        for id_ in (row.alert, row.step_down):
+            if id_:
+                self._tell(id_, "retracted", sight, RECORDS_GONE)
+        self._drop(sight.id)

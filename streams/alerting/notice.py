@@ -1,0 +1,109 @@
+"""What leaves the watch: alerts and scores, uncut.
+
+Decides their form only. Cutting to a reader's protocol and pseudonyms is the outbox's and the publisher's.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One reason.
+
+    Attributes:
+        family: Factor family, or `agencies`, `volume`, `base`.
+        weight_milli: Thousandths of log-odds; the parts of a score sum to its log-odds.
+        agency_kind: Kind of agency that said most of it, or empty.
+        age_days: Age of its newest event; 0 where it has none.
+    """
+
+    family: str
+    weight_milli: int
+    agency_kind: str
+    age_days: int
+
+
+class Notice(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One version of one alert; fields as in schemas.alert.Alert, ids and records raw."""
+
+    alert_id: str
+    version: int
+    state: str
+    direction: str
+    team: str
+    rule: str
+    rule_version: int
+    household: bytes
+    child: bytes
+    records: tuple[bytes, ...]
+    known_to: tuple[str, ...]
+    raised_at: int
+    changed_at: int
+    committed_at: int | None
+    score_ppm: int
+    threshold_ppm: int
+    horizon_days: int
+    model: str
+    opening: bool
+    factors: tuple[Part, ...]
+    behind: tuple[tuple[str, int], ...]
+    clears_at_ppm: int
+    respond_by_at: int | None
+    correction: str
+
+
+class ScoreNotice(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a household scores now.
+
+    Attributes:
+        score_ppm: For escalation; -1 where no child is scored.
+        level_ppm: Open episodes included; -1 where there is no child.
+        child: Person it is about, or empty.
+        factors: Reasons, the heaviest first.
+        model: Version and stage.
+    """
+
+    score_ppm: int
+    level_ppm: int
+    child: bytes
+    factors: tuple[Part, ...]
+    model: str
+
+
+class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An alert that was raised, kept so that it can be updated, ended and answered.
+
+    Attributes:
+        direction: `escalate` or `step_down`.
+        version: Of the last notice.
+        ended: It was cleared or retracted.
+        team: Team it went to.
+        household: Household at the last notice.
+        child: Person it is about.
+        records: Records at the last notice.
+        raised_at: When it rose (ms).
+        threshold_ppm: The line it crossed.
+        rule_version: Version of the rules it rose under.
+        opening: Part of the opening caseload.
+        respond_by_at: When someone should have answered.
+        answered_at: When someone did; 0 for nobody yet.
+        snoozed_until: Quiet until then unless things get worse; 0 for not snoozed.
+        closed: A person closed it: it says no more, and still ends before the next can rise.
+    """
+
+    direction: str
+    version: int
+    ended: bool
+    team: str
+    household: bytes
+    child: bytes
+    records: tuple[bytes, ...]
+    raised_at: int
+    threshold_ppm: int
+    rule_version: int
+    opening: bool
+    respond_by_at: int | None
+    answered_at: int = 0
+    snoozed_until: int = 0
+    closed: bool = False

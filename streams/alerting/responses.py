@@ -1,0 +1,51 @@
+"""What a named person decides about an alert, and what follows from it.
+
+Decides which decisions are valid. An alert proposes, a person decides; closing one silences it, but the household
+still has to come down before another can rise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Final
+
+import msgspec
+
+from schemas.control import Response
+from streams.alerting.notice import Alert
+from streams.risk.features import DAY_MS
+
+SNOOZE_MAX_MS: Final = 92 * DAY_MS  # nobody is put off for more than a quarter
+ANSWERS: Final = frozenset({"acknowledge", "assign", "act", "close", "snooze"})
+
+
+def answer(alerts: MutableMapping[str, Alert], response: Response, now: int) -> str | None:
+    """Apply a response to the alert it is about.
+
+    Args:
+        alerts: Alerts by id.
+        response: As decoded.
+        now: Partnership time (ms).
+
+    Returns:
+        None where it was applied; else why not: `unknown_alert`, `wrong_team`, `bad_action`, `bad_until`.
+    """
+    alert = alerts.get(response["alert_id"])
+    if alert is None:
+        return "unknown_alert"
+    if alert.team != response["team"]:
+        return "wrong_team"
+    action = response["action"]
+    if action == "dispute_score":
+        return None  # kept with the responses; it changes nothing by itself
+    if action not in ANSWERS:
+        return "bad_action"
+    until = response["until_at"] or 0
+    if action == "snooze":
+        if not now < until <= now + SNOOZE_MAX_MS:
+            return "bad_until"
+        alert = msgspec.structs.replace(alert, snoozed_until=until)
+    alerts[response["alert_id"]] = msgspec.structs.replace(
+        alert, answered_at=alert.answered_at or now, closed=alert.closed or action == "close"
+    )
+    return None

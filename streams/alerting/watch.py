@@ -1,0 +1,337 @@
+"""The watch over one partnership's households: the one door through which `step` asks for scores and alerts.
+
+Decides when a household is looked at, when weights are published and when the line moves. What a look leads to is
+keeper.py's; learning is the scholar's (streams/risk/study.py); going live is opening.py's. All of its state is in
+tables; everything else here is derived from them and made anew by `ready`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableMapping
+from typing import Any, Final
+
+import msgspec
+
+from schemas.control import Response
+from streams.alerting.explain import explain
+from streams.alerting.grouping import Members
+from streams.alerting.keeper import Keeper
+from streams.alerting.machine import Watched
+from streams.alerting.notice import Alert, Notice, ScoreNotice
+from streams.alerting.opening import Opening, teaches
+from streams.alerting.responses import answer
+from streams.alerting.rules import Refused, Rules, parse_rules
+from streams.alerting.schedule import DAILY, is_tick
+from streams.alerting.telling import Episodes
+from streams.risk import steer
+from streams.risk.contribution import Contribution
+from streams.risk.examples import TICK_MS, Example, Resolved, take, weight_at_tick
+from streams.risk.features import DAY_MS, vector
+from streams.risk.golive import Cursor
+from streams.risk.household import Facts
+from streams.risk.learn import Learned
+from streams.risk.model import Model
+from streams.risk.steer import Steering
+from streams.risk.study import ONLY, Horizon, Scholar, Study
+from streams.state import Spec
+
+DUE_PER_CALL: Final = 256  # households looked at in one call because of time; more wait for the next message
+
+
+class RulesRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The rules in force and since when."""
+
+    body: str
+    version: int
+    since: int
+
+
+class Clock(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How far time has been dealt with.
+
+    Attributes:
+        at: Daily looks before this were had (ms).
+        household: And at it, those up to this one.
+        children: Children counted in the last full cycle of looks.
+        counting: Children counted so far in this one.
+        counted_at: When this cycle began.
+        published_at: Last publication.
+        changed_at: When model, rules or line last changed: households looked at before that are looked at again.
+    """
+
+    at: int = 0
+    household: bytes = b""
+    children: int = 0
+    counting: int = 0
+    counted_at: int = 0
+    published_at: int = 0
+    changed_at: int = 0
+
+
+SPECS: Final = (
+    Spec("watches", Watched),
+    Spec("alerts", Alert),
+    Spec("episodes", Episodes),
+    Spec("examples", Example),
+    Spec("calibration", Resolved),
+    Spec("learner", Learned),
+    Spec("model", Model),
+    Spec("study", Study),
+    Spec("golive", Cursor),
+    Spec("steering", Steering),
+    Spec("alert_rules", RulesRow),
+    Spec("clock", Clock),
+)
+
+
+class Watch:
+    """The watch over one partnership."""
+
+    def __init__(self, partnership: str, key: bytes, tables: Any, facts: Facts) -> None:
+        """Bind tables and facts; call `ready` before use.
+
+        Args:
+            partnership: Its name.
+            key: Key of ids, 16 to 64 bytes.
+            tables: The tables of `SPECS`, by name.
+            facts: Look-ups into the partnership's state.
+        """
+        self.partnership = partnership
+        self._facts = facts
+        self._steerings: MutableMapping[bytes, Steering] = tables["steering"]
+        self._rules_rows: MutableMapping[bytes, RulesRow] = tables["alert_rules"]
+        self._clocks: MutableMapping[bytes, Clock] = tables["clock"]
+        self._scholar = Scholar(tables, facts)
+        self._opening = Opening(tables, facts, self._scholar)
+        self._keeper = Keeper(key, tables, facts, self._scholar)
+        self._fresh: set[bytes] = set()
+        self._rules: Rules | None = None
+
+    def ready(self) -> None:
+        """Make what is derived from the rows."""
+        self._configure()
+        self._opening.ready()
+        self._keeper.ready()
+        if self.phase == "live":
+            self._load_schedule()
+
+    def control(self, body: str, version: int, now: int) -> str | None:
+        """Take new rules.
+
+        Returns:
+            None if they are in force; else why they were refused, and the old ones stay.
+        """
+        try:
+            rules = parse_rules(body)
+        except Refused as refused:
+            return str(refused)
+        self._rules_rows[ONLY] = RulesRow(body, version, now)
+        self._scholar.flush()
+        self._configure()
+        self._mark(changed_at=now)
+        steering = self._steerings.get(ONLY)
+        if rules.raise_at and steering is not None:
+            self._steerings[ONLY] = msgspec.structs.replace(steering, raise_ppm=round(rules.raise_at * steer.MICRO))
+        return None
+
+    @property
+    def phase(self) -> str:
+        """`backfill`, `sweep`, `tuning`, `opening` or `live`."""
+        return self._opening.cursor.phase
+
+    @property
+    def model(self) -> Model:
+        """What scores are made of now."""
+        return self._scholar.model
+
+    def golive(self, now: int) -> None:
+        """Every feed is live: begin the sweep; later calls do nothing, nor does one before there are rules."""
+        if self._rules is not None:
+            self._opening.start(now)
+
+    def event_known(self, event: bytes, contribution: Contribution) -> None:
+        """An event came or was corrected; called before the `touched` that follows from it."""
+        self._opening.known(event, contribution)
+        if teaches(contribution):
+            self._fresh.add(contribution.record)
+
+    def touched(self, records: Iterable[bytes], now: int, committed_at: int | None, undone: bool) -> list[Notice]:
+        """Facts of these records changed.
+
+        Args:
+            records: Whose.
+            now: Partnership time of the message (ms).
+            committed_at: Wall time at which the source committed the change.
+            undone: Something was withdrawn or corrected: what stood on it may fall.
+        """
+        fresh, self._fresh = self._fresh, set()
+        if self.phase != "live":
+            self._opening.changed()
+            return []
+        home = {record: self._facts.household(record) for record in records}
+        sampled = {home[record] for record in fresh if record in home}
+        for key in sorted(set(home.values())):
+            self._keeper.look(key, now, committed_at, undone=undone)
+            if key in sampled:
+                self._keeper.sample(key, now)
+        return self._keeper.said()
+
+    def moved(
+        self, before: tuple[Members, ...], after: tuple[Members, ...], now: int, committed_at: int | None
+    ) -> list[Notice]:
+        """Households changed: histories follow the children, and each is judged afresh."""
+        if self.phase != "live":
+            self._opening.changed()
+            return []
+        self._keeper.forget_sights()
+        self._keeper.regroup(before, after, now, committed_at)
+        old = {members[0] for members in before}
+        split = any(not any(set(whole) <= set(part) for part in after) for whole in before)
+        for members in sorted(after):
+            if members[0] not in old:
+                self._keeper.schedule.add(members[0], self._clock.at)
+            self._keeper.look(members[0], now, committed_at, undone=split)
+        return self._keeper.said()
+
+    def advance(self, now: int) -> list[Notice]:
+        """What time alone changes; bounded. Called last on every message, ticks included."""
+        self._keeper.forget_sights()
+        if self._rules is None or self.phase == "backfill":
+            return []
+        if self.phase != "live":
+            self._go_live(self._rules, now)
+            return self._keeper.said()
+        self._scholar.resolve(now)
+        if now >= self._clock.published_at + self._rules.publish_days * DAY_MS:
+            self._scholar.publish(now, self._steerings[ONLY])
+            self._mark(published_at=now, changed_at=now)
+            self._keeper.forget_sights()
+        self._scholar.flush()
+        self._steer(self._rules, now)
+        self._serve_pending(now)
+        for due in self._keeper.schedule.pop(now, DUE_PER_CALL):
+            if due.rank == DAILY:
+                self._daily(due.household, due.at, now)
+            else:
+                row = self._keeper.rows.get(due.household)
+                if row is not None and row.due_at == due.at:
+                    self._keeper.look(due.household, now, None)
+        return self._keeper.said()
+
+    def respond(self, response: Response, now: int) -> str | None:
+        """Apply what a named person decided; None, or why not."""
+        return answer(self._keeper.alerts, response, now)
+
+    def scored(self, household: bytes, now: int) -> ScoreNotice | None:
+        """What a household scores now, with reasons; None where there is no such household."""
+        _, known, scored = self._keeper.sight(household, now)
+        if not known.records:
+            return None
+        child = scored.child.person if scored.child else b""
+        reasons = explain(self.model, known, scored, now)
+        return ScoreNotice(scored.score_ppm, scored.level_ppm, child, reasons, self.model.name)
+
+    def score_ppm(self, household: bytes, now: int) -> int | None:
+        """The same without reasons, at a tenth of the cost."""
+        _, known, scored = self._keeper.sight(household, now)
+        return scored.score_ppm if known.records else None
+
+    def figures(self) -> dict[str, int]:
+        """Counts for metrics and insights."""
+        study, learned, steering = self._scholar.study, self._scholar.learned, self._steerings.get(ONLY)
+        return {
+            "raised": steering.raised if steering else 0,
+            "queued": steering.queued if steering else 0,
+            "pending": len(self._keeper.pending),
+            "children": self._clock.children,
+            "raise_ppm": steering.raise_ppm if steering else 0,
+            "examples": study.taken,
+            "learned": learned.examples,
+            "positives": learned.positives,
+            "censored": study.censored,
+            "published": self.model.version,
+            "refused": study.refused,
+        }
+
+    @property
+    def _clock(self) -> Clock:
+        return self._clocks.get(ONLY) or Clock()
+
+    def _mark(self, **changes: Any) -> None:
+        self._clocks[ONLY] = msgspec.structs.replace(self._clock, **changes)
+
+    def _configure(self) -> None:
+        row = self._rules_rows.get(ONLY)
+        self._rules = rules = parse_rules(row.body) if row else None
+        self._keeper.configure(rules, row.version if row else 0)
+        if rules is None:
+            self._scholar.ready()
+            return
+        days = (rules.label_days, rules.horizon_days, rules.grace_days)
+        self._scholar.configure(Horizon(*(n * DAY_MS for n in days)), rules.prior)
+
+    def _load_schedule(self) -> None:
+        asked = ((row.due_at, key) for key, row in self._keeper.rows.items() if row.due_at)
+        self._keeper.schedule.load(self._facts.households(), asked, (self._clock.at, self._clock.household))
+
+    def _go_live(self, rules: Rules, now: int) -> None:
+        def look(key: bytes, at: int) -> None:
+            self._keeper.look(key, at, None, opening=True)
+
+        line = self._opening.advance(rules, now, look)
+        if line is not None:
+            children = self._opening.cursor.children
+            self._mark(children=children, counted_at=now, published_at=now, changed_at=now)
+            self._steerings[ONLY] = steer.begin(line, now, self._budget(rules))
+        if self.phase == "live":
+            self._mark(at=now)
+            self._load_schedule()
+        self._scholar.flush()
+
+    def _budget(self, rules: Rules) -> steer.Budget:
+        children = max(1, self._clock.children)
+        return steer.budget(rules.budget_per_1000_month, children, rules.over_budget, rules.burst_days)
+
+    def _steer(self, rules: Rules, now: int) -> None:
+        before, budget = self._steerings[ONLY], self._budget(rules)
+        steering = steer.fill(before, now, budget)
+        if not rules.raise_at and now >= steer.due(steering):
+            steering = steer.move(steering, now, budget, len(self._keeper.pending))
+            self._mark(changed_at=now)
+        if steering != before:
+            self._steerings[ONLY] = steering
+
+    def _serve_pending(self, now: int) -> None:
+        """Raise what was queued, highest first, as far as there is room."""
+        keeper = self._keeper
+        if keeper.pending and steer.has_room(self._steerings[ONLY]):
+            for key in sorted(keeper.pending, key=lambda key: (-keeper.sight(key, now)[2].score_ppm, key)):
+                keeper.look(key, now, None)
+
+    def _daily(self, key: bytes, at: int, now: int) -> None:
+        """A household's daily look: its tick once in a cycle, and a new judgement if anything general changed."""
+        self._mark(at=at, household=key)
+        tick, changed = is_tick(key, at), self._clock.changed_at > at - DAY_MS
+        if not (tick or changed):
+            if self._facts.household_records(key):
+                self._keeper.schedule.add(key, at)
+            return
+        _, household, scored = self._keeper.sight(key, now)
+        if not household.records:
+            return
+        self._keeper.schedule.add(key, at)
+        if tick:
+            self._count(len(household.children), now)
+            weight = weight_at_tick(key, scored.sums, at)
+            example = take(household, vector(scored.sums, len(household.children)), now, weight, tick=True)
+            if weight and example is not None:
+                self._scholar.take(key, example)
+        if changed:
+            self._keeper.look(key, now, None)
+
+    def _count(self, children: int, now: int) -> None:
+        clock = self._clock
+        if now - clock.counted_at >= TICK_MS:
+            self._mark(children=clock.counting or clock.children, counting=children, counted_at=now)
+        else:
+            self._mark(counting=clock.counting + children)
