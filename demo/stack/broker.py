@@ -55,4 +55,5 @@ class Broker:
             "sasl.mechanism": "PLAIN",
             "sasl.username": BROKER_USER,
             "sasl.password": self._password,
+            "log_level": 3,  # errors only; what matters comes back as an exception
         }

@@ -54,7 +54,7 @@ class Connect:
         Raises:
             StackError: If the worker ends, a connector fails or one is not streaming in time.
         """
-        self._connectors = tuple(connectors)
+        self._connectors = tuple({connector.agency: connector for connector in connectors}.values())
         run = Run(CONNECT_HEAP_MB, self._folder, "connect", self._site.train)
         self.process.command = self._site.kit.command(run, CLASS, *map(str, self._write()))
         self.process.start()
@@ -64,6 +64,11 @@ class Connect:
         """Start it again with what it had: it goes on from its offsets."""
         self.process.start()
         self.wait(streaming)
+
+    @property
+    def connectors(self) -> tuple[Connector, ...]:
+        """What it captures."""
+        return self._connectors
 
     def wait(self, streaming: Callable[[str], bool]) -> None:
         """Wait until every connector streams."""
@@ -120,8 +125,11 @@ class Connect:
             try:
                 with urllib.request.urlopen(url, timeout=2) as answer:
                     status = json.load(answer)
-            except (OSError, urllib.error.HTTPError, ValueError):
-                return  # not up yet
+            except urllib.error.HTTPError as error:
+                error.close()
+                return  # that connector is not known yet
+            except (OSError, ValueError):
+                return  # the worker does not answer yet
             for part in (status["connector"], *status["tasks"]):
                 if part["state"] == "FAILED":
                     reason = part.get("trace", "no reason given").splitlines()[0]

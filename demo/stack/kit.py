@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,12 @@ LOCK = Path(__file__).with_name("kafka-debezium.lock")
 LOG4J = Path(__file__).with_name("log4j2.properties")
 DOWNLOADS = 6  # jars fetched at once
 FETCH_TIMEOUT_S = 30
-FLAGS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED")
+FLAGS = (
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "--enable-native-access=ALL-UNNAMED",
+    "-Xlog:disable",  # the JVM's own remarks on an archive that was made on another processor
+)
 
 Progress = Callable[[str, str], None]
 
@@ -106,7 +112,7 @@ def ensure(progress: Progress) -> Kit:
     jars = built(jars_name, lambda folder: _fetch(folder, progress))
     program = java / "bin" / "java"
     template = built(f"broker-{_hash(jars_name + CLUSTER_ID)}", lambda folder: _format(folder, program, jars))
-    archives = cache_folder() / f"warm-{_hash(java_name + jars_name + ' '.join(FLAGS))}"
+    archives = cache_folder() / f"warm-{_hash(java_name + jars_name + ' '.join(FLAGS) + platform.machine())}"
     return Kit(program, jars, template, archives)
 
 

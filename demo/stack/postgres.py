@@ -29,6 +29,9 @@ START_S = 30.0
 PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
 REACHABLE = Path("/var/tmp")  # noqa: S108 (any user may pass through it; we check who owns what we find there)
 
+MEMORY = Path("/dev/shm")  # noqa: S108 (a folder of random name, closed to others, is made in it)
+MEMORY_FREE_BYTES = 4 * 1024**3  # databases and write-ahead log of a demo stay well below 1 GiB
+
 
 @dataclass(frozen=True, slots=True)
 class Binaries:
@@ -50,7 +53,7 @@ class Postgres:
         self.port, self._cluster = free_port(), cluster
         self._user = unprivileged_user()
         self._binaries = find_binaries(self._user)
-        self._base = Path(tempfile.mkdtemp(prefix="sightline-pg-", dir=REACHABLE if self._user else None))
+        self._base = Path(tempfile.mkdtemp(prefix="sightline-pg-", dir=data_place(self._user)))
         site.watchdog.tell("folder", self._base)
         command = [str(self._binaries.folder / "postgres"), "-D", str(self._base / "data")]
         how = How(self._user, self._base, signal.SIGINT)  # a fast shutdown; SIGTERM would wait for clients
@@ -117,6 +120,19 @@ class Postgres:
             shutil.copytree(work / "data", folder, dirs_exist_ok=True)
         finally:
             remove(work)
+
+
+def data_place(user: str | None) -> Path | None:
+    """Where the throw-away data goes: in memory if there is plenty (a database is 300 files), else on disk.
+
+    Returns:
+        A folder that `user` can pass through, or None for the default one.
+    """
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK):
+        state = os.statvfs(MEMORY)
+        if state.f_bavail * state.f_frsize >= MEMORY_FREE_BYTES:
+            return MEMORY
+    return REACHABLE if user else None
 
 
 def unprivileged_user() -> str | None:

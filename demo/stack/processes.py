@@ -33,7 +33,8 @@ class StackError(Exception):
 def free_port() -> int:
     """A loopback port that nobody listens on and that this process has not handed out yet."""
     with _taken_lock:
-        for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        first = random.SystemRandom().randrange(len(PORTS))  # runs on one machine start looking at different places
+        for port in (*PORTS[first:], *PORTS[:first]):
             if port in _taken:
                 continue
             with socket.socket() as probe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -54,7 +55,7 @@ class Stack:
         partnership: Partnership id; names the database cluster.
         progress: Called with (component, what it does), from several threads.
         parts: Which parts to start.
-        train: Make warm-start archives when stopping; slower, once a machine.
+        train: Folder for warm-start archives, to be made when stopping; slower, once a machine.
     """
 
     def __init__(  # noqa: PLR0913 (what makes a partnership's stack; the rest is by keyword)
@@ -66,7 +67,7 @@ class Stack:
         progress: Progress = silent,
         *,
         parts: Collection[str] = ALL,
-        train: bool = False,
+        train: Path | None = None,
     ) -> None:
         self.work_dir = Path(work_dir).absolute()
         self.agencies, self.teams, self.partnership = tuple(agencies), tuple(teams), partnership
@@ -99,7 +100,10 @@ class Stack:
             REDIS: self._start_redis,
             POSTGRES: self._start_postgres,
         }
-        self._site = Site(self.work_dir, ensure(self._progress), Watchdog(), self._train)
+        kit = ensure(self._progress)
+        if self._train:
+            kit = replace(kit, archives=self._train)
+        self._site = Site(self.work_dir, kit, Watchdog(), self._train is not None)
         try:
             in_parallel({name: start for name, start in starts.items() if name in self.parts})
         except BaseException:
@@ -109,20 +113,22 @@ class Stack:
     def start_connect(self, connectors: Sequence[Connector]) -> None:
         """Prepare the databases for capture and start Debezium; returns when every connector streams.
 
+        A later call adds connectors, for which the worker is started again; one for the same agency replaces it.
+
         Args:
             connectors: One an agency; its schemas must hold their tables by now.
 
         Raises:
             StackError: If a schema is missing, the worker ends or a connector fails.
         """
-        if self._connect is not None:
-            raise StackError("connect: it was started already")
         began_s = time.monotonic()
         databases = self.databases
         for connector in connectors:
             databases.prepare_capture(connector)
-        self._connect = Connect(self.site, self.agency_bootstrap, self._require(self._postgres, POSTGRES).port)
-        self._connect.start(connectors, databases.streaming)
+        if self._connect is None:
+            self._connect = Connect(self.site, self.agency_bootstrap, self._require(self._postgres, POSTGRES).port)
+        self._connect.process.stop()
+        self._connect.start([*self._connect.connectors, *connectors], databases.streaming)
         self._report("connect", f"{len(connectors)} databases captured", began_s)
 
     def create_topics(self) -> None:
