@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from bridge.mapping import load
 from bridge.pipeline import Pipeline
 from bridge.sources import Change
 from bridge.store import Store
-from bridge.text import finder
+from bridge.text import factors, standard
 from demo import judge, partnership, settings
 from demo.verdict import Resolver
 from demo.world import END_MS, T0_MS, World
@@ -58,7 +59,7 @@ class Offline:
     def _pipeline(self, agency: str) -> Pipeline:
         keys = AgencyKeys.load(self.made.keys / agency)
         return Pipeline(load(MAPPINGS / f"{agency}.yaml"), keys, Store(":memory:", keys.agency_key),
-                        now=lambda: self._now, find=finder())  # fmt: skip
+                        now=lambda: self._now, find=partial(factors, lexicon=standard()))  # fmt: skip
 
     def journal(self) -> Iterator[bytes]:
         """Every entry from the controls to the end of the live year."""

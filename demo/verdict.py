@@ -86,11 +86,10 @@ class Resolver:
         """The record a pseudonym stands for; None where no agency made it or truth has none."""
         for agency, pseudonymiser in self._pseudonymisers.items():
             try:
-                _, _, key = pseudonymiser.resolve(pseudonym)
+                _, _, (_, *key) = pseudonymiser.resolve(pseudonym)  # the mapping's name of the record, then its key
             except ValueError:
                 continue
-            values = key.values() if isinstance(key, Mapping) else key
-            return self._truth.get((agency, *values))
+            return self._truth.get((agency, *key))
         return None
 
 

@@ -78,15 +78,15 @@ def step(state: State, entries: Sequence[bytes]) -> Outcome:
         except codec.Rejected:
             counts["", "dead_letter"] = counts.get(("", "dead_letter"), 0) + 1
             continue
-        now = message["received_at"]
         if message["kind"] == "tick":
             counts["", "tick"] = counts.get(("", "tick"), 0) + 1
             for name in sorted(state.partnerships):
                 touched[name] = partnership = state.partnerships[name]
-                assess.advance(partnership, now, tick=True)
+                assess.advance(partnership, partnership.time(message["received_at"]), tick=True)
                 outbox += partnership.take_outbox()
             continue
         partnership = touched[message["partnership"]] = state.partnership(message["partnership"])
+        now = partnership.time(message["received_at"])
         receive.receive(partnership, now, message["origin"], message["body"])
         assess.advance(partnership, now, tick=False)
         outbox += partnership.take_outbox()
