@@ -1,0 +1,1 @@
+"""The desk: the page an agency serves to its own staff, and the one place where identity returns."""

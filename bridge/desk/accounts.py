@@ -1,0 +1,113 @@
+"""Local accounts: who may sign in, for which teams, up to which rung.
+
+Decides how passwords are kept and checked. An agency with its own identity provider uses that instead; the file is
+for a demonstration and for small agencies.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from bridge.desk.config import ConfigFault
+
+RUNG_MAX = 4  # DESIGN section 4: 0 that something exists .. 4 the record
+PASSWORD_MAX_CHARS = 256  # longer is refused before any hashing
+
+_hasher = PasswordHasher(time_cost=3, memory_cost=19 * 1024, parallelism=1)  # 19 MiB: OWASP's floor for argon2id
+_NOBODY = _hasher.hash("nobody signs in with this")  # checked where the login is unknown, so that time tells nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One user.
+
+    Attributes:
+        user: Pseudonymous id, the only one that leaves the agency.
+        login: What the user types.
+        name: Shown to colleagues.
+        password: argon2id hash.
+        teams: Teams whose inbox the user may open.
+        rung: Highest rung, 0 to 4.
+    """
+
+    user: str
+    login: str
+    name: str
+    password: str
+    teams: tuple[str, ...]
+    rung: int
+
+
+def hash_password(password: str) -> str:
+    """The argon2id hash to keep of a password."""
+    return _hasher.hash(password)
+
+
+def write(path: Path, accounts: list[Account]) -> None:
+    """Write the accounts file, readable by its owner alone."""
+    text = json.dumps({"accounts": [asdict(account) for account in accounts]}, indent=1)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+class Accounts:
+    """The accounts of one file, read again when it changes.
+
+    Raises:
+        ConfigFault: The file cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read_at = 0
+        self._by_login: dict[str, Account] = {}
+        self._refresh()
+
+    def check(self, login: str, password: str) -> Account | None:
+        """The account, where login and password fit; takes as long where the login is unknown."""
+        self._refresh()
+        account = self._by_login.get(login)
+        try:
+            _hasher.verify(account.password if account else _NOBODY, password[:PASSWORD_MAX_CHARS])
+        except (Argon2Error, InvalidHashError):
+            return None
+        return account if len(password) <= PASSWORD_MAX_CHARS else None
+
+    def user(self, user: str) -> Account | None:
+        """The account of a user id as it is now: a user taken out of the file is out at once."""
+        self._refresh()
+        return next((account for account in self._by_login.values() if account.user == user), None)
+
+    def _refresh(self) -> None:
+        try:
+            changed_at = self._path.stat().st_mtime_ns
+            if changed_at != self._read_at:
+                self._by_login = _parse(self._path)
+                self._read_at = changed_at
+        except OSError as error:
+            message = f"{self._path}: cannot be read ({error.strerror})"
+            raise ConfigFault(message) from None
+
+
+def _parse(path: Path) -> dict[str, Account]:
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["accounts"]
+        accounts = [Account(**{**row, "teams": tuple(row["teams"])}) for row in rows]
+    except (ValueError, KeyError, TypeError) as error:
+        message = (
+            f"{path}: expected accounts with user, login, name, password, teams and rung ({type(error).__name__})"
+        )
+        raise ConfigFault(message) from None
+    if any(not isinstance(account.rung, int) or not 0 <= account.rung <= RUNG_MAX for account in accounts):
+        message = f"{path}: rung: expected 0 to {RUNG_MAX}"
+        raise ConfigFault(message)
+    if len({a.login for a in accounts}) < len(accounts) or len({a.user for a in accounts}) < len(accounts):
+        message = f"{path}: a login or a user id is there twice"
+        raise ConfigFault(message)
+    return {account.login: account for account in accounts}

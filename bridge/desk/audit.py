@@ -1,0 +1,142 @@
+"""The audit: every read of a name and every decision, written before it is answered.
+
+Decides that a line cannot be changed, dropped or reordered without the chain showing it. Holds pseudonyms and user
+ids, never a name. Whoever cannot write it does not answer.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ZERO = "0" * 64
+TAIL_BYTES = 1024 * 1024  # the last line is sought in so many bytes at the end; a line is far shorter
+
+
+class AuditDown(RuntimeError):
+    """The audit cannot be written: nothing may be read."""
+
+
+class Break(NamedTuple):
+    """The first place where the chain does not hold."""
+
+    line: int
+    reason: str
+
+
+class Audit:
+    """Appends to one file, on disk before `record` returns. One process writes it.
+
+    Args:
+        path: JSON Lines file; made where it is absent.
+        clock: Wall time, ms since 1970-01-01 UTC.
+
+    Raises:
+        AuditDown: It cannot be opened, its last line is broken, or another process writes it.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._number, self._head = _tail(self._file)
+        except (OSError, ValueError, KeyError) as error:
+            message = f"{path}: the audit cannot be opened ({type(error).__name__})"
+            raise AuditDown(message) from None
+
+    @property
+    def head(self) -> str:
+        """Hash of the last line."""
+        return self._head
+
+    def record(self, user: str, action: str, subjects: tuple[str, ...], **facts: str | int) -> None:
+        """Append one line and wait until it is on disk.
+
+        Args:
+            user: Pseudonymous user id.
+            action: What is about to happen, a closed word.
+            subjects: Record pseudonyms (hex) or alert ids concerned.
+            facts: More closed words, such as the team.
+
+        Raises:
+            AuditDown: It could not be written; then nothing may be answered.
+        """
+        with self._lock:
+            entry = {"n": self._number + 1, "at": self._clock(), "user": user, "action": action,
+                     "subjects": list(subjects), **facts, "prev": self._head}  # fmt: skip
+            digest = _hash(entry)
+            line = (_canonical({**entry, "hash": digest}) + "\n").encode()
+            size = os.fstat(self._file).st_size
+            try:
+                if os.write(self._file, line) != len(line):
+                    raise OSError
+                os.fsync(self._file)
+            except OSError:
+                os.ftruncate(self._file, size)  # or the next line would follow half a line
+                message = "the audit cannot be written"
+                raise AuditDown(message) from None
+            self._number, self._head = self._number + 1, digest
+
+    def close(self) -> None:
+        """Let another process write."""
+        os.close(self._file)
+
+
+def entries(path: Path) -> Iterator[dict[str, Any]]:
+    """Lines of an audit file that can be read, in order."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            try:
+                yield json.loads(line)
+            except ValueError:
+                return
+
+
+def verify(path: Path) -> Break | None:
+    """The first break of the chain, or None where it holds from the first line to the last."""
+    head, number = ZERO, 0
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                entry = json.loads(line)
+                digest = entry.pop("hash")
+            except (ValueError, KeyError, AttributeError):
+                return Break(number, "not a line of an audit")
+            if entry.get("prev") != head or entry.get("n") != number:
+                return Break(number, "does not follow the line before it")
+            if _hash(entry) != digest:
+                return Break(number, "was changed")
+            head = digest
+    return None
+
+
+def _canonical(entry: dict[str, Any]) -> str:
+    return json.dumps(entry, sort_keys=True, separators=(",", ":"))
+
+
+def _hash(entry: dict[str, Any]) -> str:
+    return hashlib.sha256(_canonical(entry).encode()).hexdigest()
+
+
+def _tail(file: int) -> tuple[int, str]:
+    """Number and hash of the last line; half a line at the end, which nothing was answered on, is taken off."""
+    size = os.fstat(file).st_size
+    start = max(0, size - TAIL_BYTES)
+    end = os.pread(file, TAIL_BYTES, start)
+    whole = end[: end.rfind(b"\n") + 1]
+    if len(whole) < len(end):
+        os.ftruncate(file, start + len(whole))
+    if not whole and start == 0:
+        return 0, ZERO
+    last = json.loads(whole.rstrip(b"\n").rsplit(b"\n", 1)[-1])
+    return int(last["n"]), str(last["hash"])

@@ -1,0 +1,150 @@
+"""Settings of a desk: plain values from one file; secrets are files of their own.
+
+Decides which settings exist and that a wrong one is named. Opens nothing but the settings file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+LOOPBACK = ("127.", "localhost", "[::1]")
+
+
+class ConfigFault(ValueError):
+    """A settings file that cannot be used; says which file, which field and what was expected."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Contact(_Model):
+    """An agency of the partnership as staff know it."""
+
+    name: str
+    office_number: str = ""
+    out_of_hours_number: str = ""
+
+
+class Team(_Model):
+    """A team of this agency; its own credentials read its own topics and no others."""
+
+    name: str
+    username: str
+    password_file: Path
+
+
+class Config(_Model):
+    """Settings of `sightline desk`.
+
+    Attributes:
+        partnership: Partnership.
+        agency: This agency.
+        bootstrap: Kafka brokers; TLS is required unless they are on the loopback.
+        ca_file: Certificate authority of the brokers, where it is not the system's.
+        username: Principal that writes responses, such as `desk-council`.
+        password_file: Its password.
+        teams: Team id -> team; an inbox each.
+        team_names: Names of other agencies' teams, for presence.
+        agencies: Agency id -> name and numbers to call.
+        redis_url: Redis beside the desk.
+        keys: The agency's key folder, which opens the store.
+        store: The bridge's local store; opened for reading only.
+        accounts: Accounts file, see bridge/desk/accounts.py.
+        audit: Audit file, appended to.
+        secret_file: Signs session cookies; made at the first start.
+        clock: Partnership clock of a demonstration; wall time where absent.
+        hosts: Host names the desk answers to.
+        https: Cookies are sent over TLS only; off for a demonstration on the loopback.
+        idle_s: A session ends after so many seconds without a page.
+        session_s: A session ends after so many seconds in any case: one shift.
+    """
+
+    partnership: str
+    agency: str
+    bootstrap: str
+    ca_file: Path | None = None
+    username: str
+    password_file: Path
+    teams: dict[str, Team] = Field(min_length=1)
+    team_names: dict[str, str] = {}
+    agencies: dict[str, Contact] = {}
+    redis_url: str
+    keys: Path
+    store: Path
+    accounts: Path
+    audit: Path
+    secret_file: Path
+    clock: Path | None = None
+    hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
+    https: bool = True
+    idle_s: int = Field(default=4 * 3600, gt=0)
+    session_s: int = Field(default=12 * 3600, gt=0)
+
+    def kafka(self, username: str, password_file: Path) -> dict[str, Any]:
+        """Settings of a confluent-kafka client for one principal.
+
+        Raises:
+            ConfigFault: The password file cannot be read.
+        """
+        try:
+            password = password_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            message = f"{password_file}: cannot be read ({error.strerror})"
+            raise ConfigFault(message) from None
+        loopback = all(host.strip().startswith(LOOPBACK) for host in self.bootstrap.split(","))
+        settings: dict[str, Any] = {
+            "bootstrap.servers": self.bootstrap,
+            "security.protocol": "SASL_PLAINTEXT" if loopback else "SASL_SSL",
+            "sasl.mechanism": "SCRAM-SHA-256",
+            "sasl.username": username,
+            "sasl.password": password,
+        }
+        return {**settings, "ssl.ca.location": str(self.ca_file)} if self.ca_file else settings
+
+    def agency_name(self, agency: str) -> str:
+        """Name of an agency as staff know it."""
+        return self.agencies[agency].name if agency in self.agencies else agency.replace("_", " ").capitalize()
+
+    def team_name(self, team: str) -> str:
+        """Name of a team, own or another agency's."""
+        if team in self.teams:
+            return self.teams[team].name
+        return self.team_names.get(team, team.replace("-", " ").capitalize())
+
+
+def load(path: Path) -> Config:
+    """Settings from a YAML or JSON file; relative paths are relative to it.
+
+    Raises:
+        ConfigFault: It cannot be read, or a field is missing, unknown or wrong.
+    """
+    try:
+        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        config = Config.model_validate(raw)
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path}: cannot be read ({error})"
+        raise ConfigFault(message) from None
+    except YAMLError as error:
+        message = f"{path}: not YAML: {error}"
+        raise ConfigFault(message) from None
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        message = f"{path}: {'.'.join(str(part) for part in first['loc']) or 'file'}: {first['msg']}"
+        raise ConfigFault(message) from None
+    return _resolved(config, path.resolve().parent)
+
+
+def _resolved(config: Config, folder: Path) -> Config:
+    own = ("ca_file", "password_file", "keys", "store", "accounts", "audit", "secret_file", "clock")
+    paths = {name: folder / value for name in own if (value := getattr(config, name)) is not None}
+    teams = {
+        name: team.model_copy(update={"password_file": folder / team.password_file})
+        for name, team in config.teams.items()
+    }
+    return config.model_copy(update={**paths, "teams": teams})

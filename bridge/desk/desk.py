@@ -1,0 +1,161 @@
+"""What every handler of the desk needs, and the two rules that every answer passes.
+
+Decides that an answer goes to a signed-in user of the team and to nobody else, and that "does not exist" and "not for
+you" are one answer. Knows no page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from bridge.desk import words
+from bridge.desk.accounts import Account, Accounts
+from bridge.desk.audit import Audit
+from bridge.desk.config import Config
+from bridge.desk.inbox import Reader
+from bridge.desk.names import Names
+from bridge.desk.respond import Responder
+from bridge.desk.sessions import Session, Sessions
+
+SESSION_COOKIE: Final = "sightline_session"
+FORM_COOKIE: Final = "sightline_form"
+STALE_MS: Final = 15_000  # a feed that has not read for so long is called interrupted
+HERE: Final = Path(__file__).parent
+
+
+class SignedOut(Exception):
+    """No session: the browser is sent to sign in."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Everything a handler uses; made once at the start.
+
+    Attributes:
+        config: Settings.
+        accounts: Who may sign in.
+        sessions: Who has.
+        inbox: What the feeds brought.
+        names: Names, audited.
+        audit: The audit.
+        responder: Sends decisions.
+        now: Partnership time, ms.
+        wall: Wall time, ms.
+    """
+
+    config: Config
+    accounts: Accounts
+    sessions: Sessions
+    inbox: Reader
+    names: Names
+    audit: Audit
+    responder: Responder
+    now: Callable[[], int]
+    wall: Callable[[], int]
+
+
+@dataclass(frozen=True)
+class User:
+    """Who asks: the session and the account as it is now."""
+
+    session: Session
+    account: Account
+
+
+_templates = Environment(
+    loader=FileSystemLoader(HERE / "templates"),
+    autoescape=select_autoescape(default=True, default_for_string=True),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.globals["joined"] = words.joined
+
+
+def desk_of(request: Request) -> Desk:
+    """The desk that a request came to."""
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+async def signed_in(request: Request, prolong: bool = True) -> User:
+    """Who asks.
+
+    Args:
+        request: Request.
+        prolong: A page a user asked for; what a page fetches by itself does not keep a session alive.
+
+    Raises:
+        SignedOut: There is no session, or its account is gone.
+    """
+    desk = desk_of(request)
+    session = await desk.sessions.find(request.cookies.get(SESSION_COOKIE), prolong)
+    account = desk.accounts.user(session.user) if session else None
+    if session is None or account is None:
+        raise SignedOut
+    return User(session, account)
+
+
+def team_of(request: Request, user: User) -> str:
+    """The team in the address, where it is the user's.
+
+    Raises:
+        HTTPException: 404 where there is no such team, or it is not the user's.
+    """
+    team = request.path_params["team"]
+    if team not in user.account.teams or team not in desk_of(request).config.teams:
+        raise HTTPException(404)
+    return str(team)
+
+
+async def alert_of(request: Request, user: User) -> tuple[str, dict[str, Any]]:
+    """The alert in the address and its team, where the team is the user's.
+
+    Raises:
+        HTTPException: 404 where there is no such alert, or it is not the user's.
+    """
+    desk = desk_of(request)
+    found: tuple[str, dict[str, Any]] | None = None
+    for team in user.account.teams:
+        if team in desk.config.teams:
+            alert = await desk.inbox.alert(team, request.path_params["alert_id"])
+            found = (team, alert) if alert is not None and found is None else found
+    if found is None:
+        raise HTTPException(404)
+    return found
+
+
+def render(template: str, context: Mapping[str, Any], status: int = 200) -> HTMLResponse:
+    """A page or a part of one."""
+    return HTMLResponse(_templates.get_template(template).render(context), status_code=status)
+
+
+def frame(request: Request, user: User, team: str) -> dict[str, Any]:
+    """What every page of a signed-in user shows around its content."""
+    config = desk_of(request).config
+    teams = [name for name in user.account.teams if name in config.teams]
+    return {
+        "agency_name": config.agency_name(config.agency),
+        "user_name": user.account.name,
+        "csrf": user.session.csrf,
+        "teams": [(name, config.teams[name].name) for name in teams],
+        "team": team,
+        "team_name": config.teams[team].name,
+        "rung": user.account.rung,
+    }
+
+
+async def feed_state(desk: Desk, team: str) -> dict[str, Any]:
+    """Whether the list can be trusted to be whole: silence of a broken feed is not calm."""
+    fed_at = await desk.inbox.fed_at(team)
+    wall = desk.wall()
+    since = words.moment(fed_at, wall) if fed_at else ""
+    return {"fed": fed_at is not None and wall - fed_at <= STALE_MS, "fed_since": since, "checked": words.clock(wall)}

@@ -1,0 +1,128 @@
+"""The feed: a team's alerts and presence notices from Kafka into the inbox.
+
+Decides where reading starts, goes on after a fault and when it starts over. The place in each topic is kept in Redis
+with what it brought, in one transaction: a Redis that was lost has no place, and the topics are read from the start.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import redis
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+
+import topology
+from bridge.desk.clock import wall_ms
+from bridge.desk.config import Config
+from bridge.desk.inbox import Writer
+from schemas import codec
+
+BATCH = 200  # messages a poll
+POLL_S: Final = 0.1
+BEAT_S: Final = 1.0  # how often a living feed says so
+RETRY_S: Final = 1.0  # pause after a fault
+METADATA_S: Final = 10.0
+READS: Final = frozenset({"alert", "presence"})
+
+log = logging.getLogger("sightline.desk.feed")
+
+
+class Feed(Protocol):
+    """Fills the inbox until it is stopped."""
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+
+    def stop(self) -> None:
+        """End, having written what was read."""
+
+
+class KafkaFeed:
+    """One team's topics, read with that team's credentials, read committed.
+
+    Args:
+        config: Settings.
+        team: Team.
+        writer: Inbox.
+        recall: Puts back what is not in the topics; called before each reading.
+    """
+
+    def __init__(self, config: Config, team: str, writer: Writer, recall: Callable[[], None]) -> None:
+        own = config.teams[team]
+        self._settings: dict[str, Any] = {
+            **config.kafka(own.username, own.password_file),
+            "group.id": f"{own.username}.desk",  # required by the client; no offset is ever committed there
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 20,  # an alert is on the screen in under a second
+            "log_level": 3,
+        }
+        self._team = team
+        self._topics = tuple(family.name.format(team=team) for family in (topology.ALERTS, topology.PRESENCE))
+        self._writer = writer
+        self._recall = recall
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"feed-{team}", daemon=True)
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, having written what was read."""
+        self._stopping.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            consumer = Consumer(self._settings)
+            try:
+                self._follow(consumer)
+            except (KafkaException, redis.RedisError) as error:
+                log.warning("feed of %s interrupted: %s", self._team, type(error).__name__)
+                self._stopping.wait(RETRY_S)
+            finally:
+                consumer.close()
+
+    def _follow(self, consumer: Consumer) -> None:
+        self._recall()
+        consumer.assign(self._places(consumer))
+        self._writer.alive(self._team, wall_ms())
+        beat_at = time.monotonic()
+        while not self._stopping.is_set():
+            for message in consumer.consume(BATCH, POLL_S):
+                if message.error() is not None:
+                    raise KafkaException(message.error())
+                self._take(message.topic(), message.partition(), message.offset(), message.value() or b"")
+            if time.monotonic() - beat_at >= BEAT_S:
+                beat_at = time.monotonic()
+                if not self._writer.alive(self._team, wall_ms()):
+                    return  # Redis was lost: start over, from the places it still has, which are none
+
+    def _places(self, consumer: Consumer) -> list[TopicPartition]:
+        kept = self._writer.offsets(self._team)
+        places = []
+        for topic in self._topics:
+            found = consumer.list_topics(topic, timeout=METADATA_S).topics[topic]
+            if found.error is not None:
+                raise KafkaException(found.error)
+            for partition in found.partitions:
+                offset = kept.get(f"{topic}/{partition}", OFFSET_BEGINNING)
+                places.append(TopicPartition(topic, partition, offset))
+        return places
+
+    def _take(self, topic: str, partition: int, offset: int, value: bytes) -> None:
+        place = f"{topic}/{partition}"
+        try:
+            name, message = codec.decode(value, READS)
+        except codec.Rejected as rejected:
+            log.error("message on %s at %d cannot be read: %s", topic, offset, rejected)
+            self._writer.skip(self._team, place, offset + 1)
+            return
+        self._writer.take(self._team, name, message, place, offset + 1)

@@ -1,0 +1,190 @@
+"""The inbox in Redis: the newest state of each alert and presence notice of a team, and that something changed.
+
+Decides how messages are kept beside the desk and how a lost Redis shows. Everything here is made from the team's
+topics and the audit and is rebuilt from them; pseudonyms only, never a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+import redis
+import redis.asyncio
+
+ALERTS_MAX = 5_000  # alerts kept a team; beyond, closed ones go first, then the oldest
+NOTICES_MAX = 500  # presence notices kept a team
+CHANGES_MAX = 1_000  # changes that a dropped page can resume from; one that is further behind reads the list anew
+CLOSED = ("cleared", "retracted")
+
+
+class Taken(NamedTuple):
+    """Who acknowledged an alert, and when (wall time, ms)."""
+
+    user: str
+    name: str
+    at: int
+
+
+class Keys(NamedTuple):
+    """Names of everything one team has in Redis."""
+
+    alerts: str
+    notices: str
+    taken: str
+    offsets: str
+    changes: str
+    fed: str
+
+
+def keys(agency: str, team: str) -> Keys:
+    """Names for one team; the braces keep them on one node of a cluster."""
+    return Keys(*(f"desk:{{{agency}/{team}}}:{name}" for name in Keys._fields))
+
+
+class Writer:
+    """Takes what the feed brings. One writer a team.
+
+    Args:
+        connection: Redis.
+        agency: This agency.
+    """
+
+    def __init__(self, connection: redis.Redis, agency: str) -> None:
+        self._redis: Any = connection  # redis types its answers for both of its clients at once
+        self._agency = agency
+
+    def offsets(self, team: str) -> dict[str, int]:
+        """Next offset by `topic/partition`; empty where Redis is new or was lost."""
+        found = self._redis.hgetall(keys(self._agency, team).offsets)
+        return {name.decode(): int(offset) for name, offset in found.items()}
+
+    def alive(self, team: str, at: int) -> bool:
+        """Say that the feed read at `at` (wall time, ms).
+
+        Returns:
+            False where Redis has lost the team's mark: the feed then reads its topics from the start.
+        """
+        return self._redis.set(keys(self._agency, team).fed, at, get=True) is not None
+
+    def take(self, team: str, name: str, message: Mapping[str, Any], place: str, next_offset: int) -> None:
+        """Keep one message if it is newer than what is kept, together with the place in its topic.
+
+        Args:
+            team: Team whose topic it came from.
+            name: `alert` or `presence`.
+            message: Decoded message.
+            place: `topic/partition`.
+            next_offset: Offset after it.
+        """
+        at = keys(self._agency, team)
+        table, key = (at.alerts, message["alert_id"]) if name == "alert" else (at.notices, message["notice_id"])
+        kept = self._redis.hget(table, key)
+        newer = kept is None or (name == "alert" and msgspec.msgpack.decode(kept)["version"] < message["version"])
+        pipe = self._redis.pipeline(transaction=True)
+        if newer:
+            pipe.hset(table, key, msgspec.msgpack.encode(message))
+            pipe.xadd(at.changes, {"kind": name, "key": key}, maxlen=CHANGES_MAX, approximate=True)
+        pipe.hset(at.offsets, place, next_offset)
+        pipe.execute()
+        limit = ALERTS_MAX if name == "alert" else NOTICES_MAX
+        if newer and kept is None and self._redis.hlen(table) > limit:
+            self._prune(table)
+
+    def skip(self, team: str, place: str, next_offset: int) -> None:
+        """Pass over a message that could not be read."""
+        self._redis.hset(keys(self._agency, team).offsets, place, str(next_offset))
+
+    def retake(self, team: str, rows: Iterable[tuple[str, Taken]]) -> None:
+        """Put back who acknowledged what, from the audit, where Redis does not know it."""
+        for alert_id, taken in rows:
+            self._redis.hsetnx(keys(self._agency, team).taken, alert_id, msgspec.msgpack.encode(taken))
+
+    def _prune(self, table: str) -> None:
+        rows = self._redis.hgetall(table)
+        decoded = [(key, msgspec.msgpack.decode(value)) for key, value in rows.items()]
+        first = min(decoded, key=lambda row: (row[1].get("state") not in CLOSED, _age(row[1]), row[0]))
+        self._redis.hdel(table, first[0])
+
+
+class Reader:
+    """What the pages read.
+
+    Args:
+        connection: Redis, asynchronous.
+        agency: This agency.
+    """
+
+    def __init__(self, connection: redis.asyncio.Redis, agency: str) -> None:
+        self._redis: Any = connection  # redis types its answers for both of its clients at once
+        self._agency = agency
+
+    async def alerts(self, team: str) -> list[dict[str, Any]]:
+        """All alerts kept of a team, in no order."""
+        rows = await self._redis.hvals(keys(self._agency, team).alerts)
+        return [msgspec.msgpack.decode(row) for row in rows]
+
+    async def alert(self, team: str, alert_id: str) -> dict[str, Any] | None:
+        """One alert of a team."""
+        row = await self._redis.hget(keys(self._agency, team).alerts, alert_id)
+        return None if row is None else msgspec.msgpack.decode(row)
+
+    async def notices(self, team: str) -> list[dict[str, Any]]:
+        """All presence notices kept of a team, newest first."""
+        rows = await self._redis.hvals(keys(self._agency, team).notices)
+        found: list[dict[str, Any]] = [msgspec.msgpack.decode(row) for row in rows]
+        return sorted(found, key=lambda row: (row["presented_at"], row["notice_id"]), reverse=True)
+
+    async def taken(self, team: str) -> dict[str, Taken]:
+        """Who acknowledged what."""
+        rows = await self._redis.hgetall(keys(self._agency, team).taken)
+        return {key.decode(): msgspec.msgpack.decode(value, type=Taken) for key, value in rows.items()}
+
+    async def take(self, team: str, alert_id: str, taken: Taken) -> None:
+        """Say that somebody has it: the first one stays; open pages are told."""
+        at = keys(self._agency, team)
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hsetnx(at.taken, alert_id, msgspec.msgpack.encode(taken))
+        pipe.xadd(at.changes, {"kind": "taken", "key": alert_id}, maxlen=CHANGES_MAX, approximate=True)
+        await pipe.execute()
+
+    async def fed_at(self, team: str) -> int | None:
+        """When the feed last read (wall time, ms), None where it never did."""
+        value = await self._redis.get(keys(self._agency, team).fed)
+        return None if value is None else int(value)
+
+    async def newest(self, team: str) -> str:
+        """Id of the last change; a page remembers it and is told of all later ones."""
+        found = await self._redis.xrevrange(keys(self._agency, team).changes, count=1)
+        return found[0][0].decode() if found else "0-0"
+
+    async def changes(self, team: str, last_id: str, wait_ms: int) -> AsyncIterator[tuple[str, str]]:
+        """Changes after `last_id`, many at once told as one: (id of the last, kind). Never ends.
+
+        Args:
+            team: Team.
+            last_id: Id of the last change seen, or `$` for those from now on.
+            wait_ms: Longest wait for one, ms; then the kind is `none`.
+        """
+        stream = keys(self._agency, team).changes
+        newest = await self.newest(team)
+        if last_id == "$":
+            last_id = newest
+        elif _before(newest, last_id):  # Redis was lost: its ids began again, all there is is new
+            last_id = "0-0"
+        while True:
+            found = await self._redis.xread({stream: last_id}, count=CHANGES_MAX, block=wait_ms)
+            kind = "none"
+            if found:
+                entries = next(iter(found.values()))[0] if isinstance(found, dict) else found[0][1]
+                last_id, kind = entries[-1][0].decode(), "changed"
+            yield last_id, kind
+
+
+def _before(one: str, other: str) -> bool:
+    return tuple(map(int, one.split("-"))) < tuple(map(int, other.split("-")))
+
+
+def _age(row: Mapping[str, Any]) -> int:
+    return int(row.get("changed_at", row.get("presented_at", 0)))

@@ -1,0 +1,115 @@
+"""Names, from the bridge's store, for one page and no longer.
+
+Decides that a name is read only after the audit holds the read. Keeps no name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from bridge.desk.audit import Audit
+from bridge.keys import AgencyKeys
+from bridge.store import Store
+
+
+class People(Protocol):
+    """The bridge's store as the desk needs it."""
+
+    def person(self, pseudonym: bytes) -> dict[str, Any] | None:
+        """Personal fields of a record; None where it is not held."""
+
+
+class Named(NamedTuple):
+    """One record as staff know it."""
+
+    name: str
+    born: str
+    key: str
+
+
+class Names:
+    """Reads names, each read audited first.
+
+    Args:
+        people: The store, used from one thread.
+        audit: The audit.
+    """
+
+    def __init__(self, people: People, audit: Audit) -> None:
+        self._people = people
+        self._audit = audit
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="names")
+
+    async def read(self, user: str, page: str, team: str, records: tuple[bytes, ...]) -> dict[bytes, Named]:
+        """Names of records, after the read is in the audit.
+
+        Args:
+            user: Pseudonymous user id.
+            page: Which page asks, a closed word.
+            team: Team whose page it is.
+            records: Own record pseudonyms.
+
+        Returns:
+            Those that the store holds.
+
+        Raises:
+            AuditDown: The audit cannot be written; nothing was read.
+        """
+        if not records:
+            return {}
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, user, page, team, records)
+
+    def _read(self, user: str, page: str, team: str, records: tuple[bytes, ...]) -> dict[bytes, Named]:
+        self._audit.record(user, f"name_{page}", tuple(record.hex() for record in records), team=team)
+        found = ((record, self._people.person(record)) for record in records)
+        return {record: _named(person) for record, person in found if person is not None}
+
+
+class StorePeople:
+    """The bridge's store, opened at the first read by the thread that reads.
+
+    Args:
+        store: SQLite file of the bridge.
+        keys: The agency's key folder.
+
+    Raises:
+        FileNotFoundError: There is no store: the bridge has not run, or the path is wrong.
+    """
+
+    def __init__(self, store: Path, keys: Path) -> None:
+        if not store.is_file():
+            message = f"{store}: no such store; the bridge makes it"
+            raise FileNotFoundError(message)
+        self._path = store
+        self._key = AgencyKeys.load(keys).agency_key
+        self._store: Store | None = None
+
+    def person(self, pseudonym: bytes) -> dict[str, Any] | None:
+        """Personal fields of a record; None where it is not held."""
+        if self._store is None:
+            self._store = Store(self._path, self._key)
+        return self._store.person(pseudonym)
+
+
+def _named(person: dict[str, Any]) -> Named:
+    parts = [person.get(field) for field in ("given", "middle", "surname")]
+    name = " ".join(str(part) for part in parts if part) or str(person.get("name") or "no name held")
+    return Named(name, _born(person.get("dob")), " ".join(str(part) for part in person.get("key") or ()))
+
+
+def _born(dob: object) -> str:
+    """A birth date in words; as it is held where it is not a date."""
+    if isinstance(dob, date | datetime):
+        return f"{dob.day} {dob:%B %Y}"
+    text = str(dob or "")
+    for form in ("%Y-%m-%d", "%Y%m%d"):
+        try:
+            day = datetime.strptime(text[:10], form)  # noqa: DTZ007  (a birth date has no zone)
+        except ValueError:
+            continue
+        return f"{day.day} {day:%B %Y}"
+    return text

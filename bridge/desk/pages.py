@@ -1,0 +1,256 @@
+"""What a page shows: rows made of what the rung allows, in words.
+
+Decides order, wording and what to do next. Takes cut messages (bridge/desk/rungs.py) and so cannot show more than
+they hold. Pure: names and times are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from bridge.desk import words
+from bridge.desk.config import Config
+from bridge.desk.inbox import CLOSED, Taken
+from bridge.desk.names import Named
+
+ROWS_MAX: Final = 50  # rows of one page of the inbox
+REASONS_SHOWN: Final = 3  # in the inbox; the alert's own page has all
+SOON_MS: Final = 2 * 3600 * 1000  # a response due within 2 hours is marked
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One factor in words; weight and age only from the summary rung."""
+
+    text: str
+    lowers: bool
+    source: str = ""
+    weight: float | None = None
+    share: int | None = None
+    age: str = ""
+
+
+@dataclass(frozen=True)
+class Call:
+    """Whom to call; `own` is the user's own agency."""
+
+    name: str
+    office: str = ""
+    out_of_hours: str = ""
+    own: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One alert. Empty or None where the rung does not reach."""
+
+    alert_id: str
+    reference: str
+    state: str
+    badge: str
+    step_down: bool
+    headline: str
+    open: bool
+    opening: bool
+    raised: str
+    raised_iso: str
+    changed: str
+    due: str = ""
+    overdue: bool = False
+    due_soon: bool = False
+    taken: str = ""
+    people: tuple[Named, ...] = ()
+    unnamed: int = 0
+    not_known: bool = False
+    agencies: tuple[Call, ...] | None = None
+    behind: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    score: str = ""
+    line: str = ""
+    clears: str = ""
+    picture: str = ""
+    horizon: str = ""
+    model: str = ""
+    correction: str = ""
+    score_permille: int = 0
+    line_permille: int = 0
+
+
+@dataclass(frozen=True)
+class Presented:
+    """One presence notice."""
+
+    notice_id: str
+    kind: str
+    at: str
+    at_iso: str
+    status: str = ""
+    where: str = ""
+    call: Call | None = None
+    contacts: int | None = None
+    people: tuple[Named, ...] = ()
+    unnamed: int = 0
+    not_known: bool = False
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """Rows of one team by what is to be done with them."""
+
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+    taken: list[dict[str, Any]] = field(default_factory=list)
+    closed: list[dict[str, Any]] = field(default_factory=list)
+
+
+def sort(alerts: Iterable[dict[str, Any]], taken: Mapping[str, Taken]) -> Inbox:
+    """Alerts by what is to be done: nobody has it yet, somebody has it, closed.
+
+    Those waiting come escalations first, then by the response clock, the opening caseload last; the others newest
+    first.
+    """
+    inbox = Inbox()
+    for alert in alerts:
+        closed = alert["state"] in CLOSED
+        place = inbox.closed if closed else inbox.taken if alert["alert_id"] in taken else inbox.waiting
+        place.append(alert)
+    inbox.waiting.sort(key=_urgency)
+    for rest in (inbox.taken, inbox.closed):
+        rest.sort(key=lambda alert: (-alert["changed_at"], alert["alert_id"]))
+    return inbox
+
+
+def _urgency(alert: Mapping[str, Any]) -> tuple[bool, bool, float, int, str]:
+    due = alert["respond_by_at"] if alert["respond_by_at"] is not None else float("inf")
+    return alert["opening"], alert["direction"] == "step_down", due, -alert["changed_at"], alert["alert_id"]
+
+
+def row(
+    cut: Mapping[str, Any], names: Mapping[bytes, Named], taken: Taken | None, config: Config, now: int
+) -> Row:  # fmt: skip
+    """One alert in words.
+
+    Args:
+        cut: Alert, cut to the user's rung.
+        names: Names of its records, as far as they were read.
+        taken: Who has it.
+        config: Settings, for names and numbers of agencies.
+        now: Partnership time, ms.
+    """
+    due = cut["respond_by_at"]
+    open_ = cut["state"] not in CLOSED
+    made: dict[str, Any] = {
+        "alert_id": cut["alert_id"],
+        "reference": cut["alert_id"][:8],
+        "state": cut["state"],
+        "badge": words.STATES[cut["state"]] if taken is None or not open_ else "Taken",
+        "step_down": cut["direction"] == "step_down",
+        "headline": words.headline(cut["direction"], cut["state"]),
+        "open": open_,
+        "opening": cut["opening"],
+        "raised": words.moment(cut["raised_at"], now),
+        "raised_iso": words.iso(cut["raised_at"]),
+        "changed": words.moment(cut["changed_at"], now) if cut["version"] > 1 else "",
+        "taken": taken.name if taken else "",
+    }
+    if due is not None and open_ and taken is None:
+        late = due <= now
+        made |= {"due": words.moment(due, now), "overdue": late, "due_soon": not late and due - now <= SOON_MS}
+    if "known_to" in cut:
+        made |= _who(cut, config)
+    if "factors" in cut:
+        made |= _summary(cut, now)
+    elif "families" in cut:
+        made["reasons"] = tuple(Reason(words.family(code), lowers) for code, lowers in cut["families"])
+    if "records" in cut:
+        made |= _people(cut["records"], names)
+    return Row(**made)
+
+
+def _who(cut: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    behind = [
+        f"{config.agency_name(lag['agency'])}: nothing new for {words.duration(lag['behind_s'])}"
+        for lag in cut["behind"]
+    ]
+    calls = tuple(call(agency, config) for agency in cut["known_to"])
+    return {"behind": tuple(behind), "agencies": calls, "not_known": config.agency not in cut["known_to"]}
+
+
+def call(agency: str, config: Config) -> Call:
+    """Name and numbers of an agency."""
+    contact, own = config.agencies.get(agency), agency == config.agency
+    if contact is None:
+        return Call(config.agency_name(agency), own=own)
+    return Call(contact.name, contact.office_number, contact.out_of_hours_number, own)
+
+
+def _summary(cut: Mapping[str, Any], now: int) -> dict[str, Any]:
+    most = max((abs(factor["weight_milli"]) for factor in cut["factors"]), default=0)
+    reasons = tuple(
+        Reason(
+            words.family(factor["family"]),
+            factor["weight_milli"] < 0,
+            words.KINDS.get(factor["agency_kind"], ""),
+            factor["weight_milli"] / 1000,
+            round(100 * abs(factor["weight_milli"]) / most) if most else 0,
+            _age(factor["age_days"]),
+        )
+        for factor in cut["factors"]
+    )
+    score, line = cut["score_ppm"], cut["threshold_ppm"]
+    scale = max(score, line, 1) * 5 // 4
+    return {
+        "reasons": reasons,
+        "score": words.percent(score),
+        "line": words.percent(line),
+        "clears": words.percent(cut["clears_at_ppm"]),
+        "picture": words.in_hundred(score),
+        "horizon": words.duration(cut["horizon_days"] * words.DAY_S),
+        "model": cut["model"],
+        "correction": cut["correction"],
+        "score_permille": 1000 * score // scale,
+        "line_permille": 1000 * line // scale,
+    }
+
+
+def _age(days: int) -> str:
+    if days < 0:
+        return ""
+    return "today" if days == 0 else "yesterday" if days == 1 else f"{days} days ago"
+
+
+def _people(records: Iterable[bytes], names: Mapping[bytes, Named]) -> dict[str, Any]:
+    records = tuple(records)
+    return {
+        "people": tuple(names[record] for record in records if record in names),
+        "unnamed": sum(1 for record in records if record not in names),
+    }
+
+
+def presented(cut: Mapping[str, Any], names: Mapping[bytes, Named], config: Config, now: int) -> Presented:
+    """One presence notice in words.
+
+    Args:
+        cut: Notice, cut to the user's rung.
+        names: Names of its records, as far as they were read.
+        config: Settings, for names of agencies and teams.
+        now: Partnership time, ms.
+    """
+    made: dict[str, Any] = {
+        "notice_id": cut["notice_id"],
+        "kind": cut["kind"],
+        "at": words.moment(cut["presented_at"], now),
+        "at_iso": words.iso(cut["presented_at"]),
+        "contacts": cut.get("contacts"),
+    }
+    if "presented_to" in cut:
+        made["where"] = config.agency_name(cut["presented_to"])
+        name = config.team_name(cut["responsible_team"])
+        made["call"] = Call(name, cut["office_number"], cut["out_of_hours_number"])
+    if "status" in cut:
+        made["status"] = words.PRESENCE.get(cut["status"], cut["status"])
+    if "records" in cut:
+        made |= _people(cut["records"], names)
+        made["not_known"] = not cut["records"]
+    return Presented(**made)

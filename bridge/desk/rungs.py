@@ -1,0 +1,58 @@
+"""What each rung shows. Deny by default: a field that stands in no rung is shown to nobody.
+
+Decides which fields of an alert and of a presence notice a user may see. Everything the pages show is made from what
+`cut_alert` and `cut_presence` return, so that no template can show more. Does not know users or names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+RECORDS: Final = 4  # the rung from which names are read
+
+ALERT_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
+    ("alert_id", "version", "state", "direction", "team", "raised_at", "changed_at", "opening", "respond_by_at"),
+    ("known_to", "behind"),
+    ("families",),
+    ("factors", "score_ppm", "threshold_ppm", "clears_at_ppm", "horizon_days", "model", "rule", "rule_version",
+     "correction", "committed_at"),
+    ("records",),
+)  # fmt: skip
+"""Fields by rung: that it exists; which agency and whom to call; categories of factor; summary; the record."""
+
+PRESENCE_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
+    ("notice_id", "kind", "team", "presented_at"),
+    ("presented_to", "responsible_team", "office_number", "out_of_hours_number"),
+    ("status",),
+    ("contacts",),
+    ("records",),
+)
+
+
+def cut_alert(alert: Mapping[str, Any], rung: int) -> dict[str, Any]:
+    """Fields of an alert that a rung shows, and no others.
+
+    Args:
+        alert: A schemas.alert.Alert.
+        rung: 0 to 4.
+
+    Returns:
+        Fields by name. `families` is made from the factors: (family, lowers) pairs, largest first, no weights.
+    """
+    families: dict[str, bool] = {}
+    for factor in alert["factors"]:
+        families.setdefault(factor["family"], factor["weight_milli"] < 0)
+    return _cut({**alert, "families": tuple(families.items())}, ALERT_FIELDS, rung)
+
+
+def cut_presence(notice: Mapping[str, Any], rung: int) -> dict[str, Any]:
+    """Fields of a presence notice that a rung shows, and no others."""
+    return _cut(notice, PRESENCE_FIELDS, rung)
+
+
+def _cut(message: Mapping[str, Any], fields: tuple[tuple[str, ...], ...], rung: int) -> dict[str, Any]:
+    if not 0 <= rung < len(fields):
+        error = f"rung: expected 0 to {len(fields) - 1}, got {rung}"
+        raise ValueError(error)
+    return {name: message[name] for names in fields[: rung + 1] for name in names}

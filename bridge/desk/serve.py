@@ -1,0 +1,118 @@
+"""`sightline desk`: opens what the desk needs, serves its pages, closes all of it at the end.
+
+Decides the order of opening and closing, and what a start that fails says. The pages are in app.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import redis
+import redis.asyncio
+import uvicorn
+from starlette.applications import Starlette
+
+from bridge.desk import audit as audits
+from bridge.desk import config as configs
+from bridge.desk.accounts import Accounts
+from bridge.desk.app import build
+from bridge.desk.clock import Clock, wall_ms
+from bridge.desk.desk import Desk
+from bridge.desk.feed import Feed, KafkaFeed
+from bridge.desk.inbox import Reader, Taken, Writer
+from bridge.desk.names import Names, StorePeople
+from bridge.desk.respond import KafkaResponder
+from bridge.desk.sessions import Sessions, secret
+from bridge.keyfiles import KeyFault
+
+log = logging.getLogger("sightline.desk")
+
+
+def application(config: configs.Config) -> Starlette:
+    """The desk of one agency, ready to serve; its feeds start and stop with it.
+
+    Raises:
+        ConfigFault, AuditDown, KeyFault, OSError: Something it needs cannot be had; the message says what.
+    """
+    connection = redis.asyncio.Redis.from_url(config.redis_url)
+    accounts = Accounts(config.accounts)
+    audit = audits.Audit(config.audit, wall_ms)
+    sessions = Sessions(
+        connection, config.agency, secret(config.secret_file), wall_ms, config.idle_s, config.session_s
+    )  # fmt: skip
+    desk = Desk(
+        config=config,
+        accounts=accounts,
+        sessions=sessions,
+        inbox=Reader(connection, config.agency),
+        names=Names(StorePeople(config.store, config.keys), audit),
+        audit=audit,
+        responder=KafkaResponder(config),
+        now=Clock(config.clock),
+        wall=wall_ms,
+    )
+    writer = Writer(redis.Redis.from_url(config.redis_url), config.agency)
+    recall = partial(remember, writer, accounts, config)
+    feeds: list[Feed] = [KafkaFeed(config, team, writer, recall) for team in config.teams]
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        for feed in feeds:
+            feed.start()
+        try:
+            yield
+        finally:
+            for feed in feeds:
+                feed.stop()
+            await connection.aclose()
+            audit.close()
+
+    return build(desk, lifespan)
+
+
+def remember(writer: Writer, accounts: Accounts, config: configs.Config) -> None:
+    """Put back who has taken what, from the audit: a lost Redis forgets nothing that a person decided."""
+    taken: dict[str, list[tuple[str, Taken]]] = {}
+    for entry in audits.entries(config.audit):
+        if entry.get("action") == "acknowledge" and entry.get("team") in config.teams:
+            account = accounts.user(entry["user"])
+            name = account.name if account else "somebody who has left"
+            taken.setdefault(entry["team"], []).append(
+                (entry["subjects"][0], Taken(entry["user"], name, entry["at"]))
+            )
+    for team, rows in taken.items():
+        writer.retake(team, rows)
+
+
+def main(argv: list[str]) -> int:
+    """Serve the desk until SIGTERM.
+
+    Returns:
+        0 after a clean stop, 2 where the settings cannot be used or something the desk needs cannot be had.
+    """
+    parser = argparse.ArgumentParser(prog="sightline desk", description="The page an agency serves to its own staff.")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="settings, YAML or JSON")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8443, help="port to listen on (default: %(default)s)")
+    parser.add_argument("--metrics-port", type=int, default=0, metavar="N", help="port of the metrics; 0 = off")
+    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain, PEM")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="private key, PEM")
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    try:
+        config = configs.load(args.config)
+        app = application(config)
+    except (configs.ConfigFault, KeyFault, audits.AuditDown, OSError, redis.RedisError) as error:
+        sys.stderr.write(f"sightline desk: {error}\n")
+        return 2
+    uvicorn.run(
+        app, host=args.host, port=args.port, access_log=False, log_level="warning", server_header=False,
+        timeout_graceful_shutdown=3, ssl_certfile=args.tls_cert, ssl_keyfile=args.tls_key,
+    )  # fmt: skip
+    return 0

@@ -1,0 +1,188 @@
+"""The pages of a signed-in user: inbox, alert, presence, and what keeps them live.
+
+Decides which message, at which rung, with which names, goes into which page. Wording is in pages.py and words.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from sse_starlette import EventSourceResponse
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from bridge.desk import pages
+from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, render, signed_in, team_of
+from bridge.desk.inbox import CLOSED, Taken
+from bridge.desk.respond import NotSent, acknowledgement
+from bridge.desk.rungs import RECORDS, cut_alert, cut_presence
+from bridge.desk.sessions import csrf_fits
+
+RECENT_MS: Final = 24 * 3600 * 1000  # presence shown above the inbox; all of it has a page
+RECENT_MAX: Final = 5
+TAKEN_MAX: Final = 20  # rows of what others have, and of what is closed
+STREAM_WAIT_MS: Final = 5_000  # how often an idle stream checks that the user is still signed in
+
+
+async def home(request: Request) -> Response:
+    """The first of the user's teams."""
+    user = await signed_in(request)
+    known = [team for team in user.account.teams if team in desk_of(request).config.teams]
+    return RedirectResponse(f"/inbox/{known[0]}" if known else "/no-team", status_code=303)
+
+
+async def no_team(request: Request) -> Response:
+    """A user without a team here."""
+    await signed_in(request)
+    return render(
+        "message.html", {"heading": "You have no team here", "text": "Ask your manager to add you to one."}, 403
+    )
+
+
+async def inbox(request: Request) -> Response:
+    """The inbox of a team."""
+    user = await signed_in(request)
+    team = team_of(request, user)
+    after = await desk_of(request).inbox.newest(team)  # before the rows: a change in between is then sent, not lost
+    context = {**await _rows(request, user, team), **await feed_state(desk_of(request), team), "after": after}
+    return render("inbox.html", {**frame(request, user, team), **context, "page": "inbox"})
+
+
+async def rows(request: Request) -> Response:
+    """The rows of an open inbox, fetched by it when something changed."""
+    user = await signed_in(request, prolong=False)
+    team = team_of(request, user)
+    return render("rows.html", {**frame(request, user, team), **await _rows(request, user, team), "part": True})
+
+
+async def status(request: Request) -> Response:
+    """Whether an open inbox can be trusted."""
+    user = await signed_in(request, prolong=False)
+    team = team_of(request, user)
+    return render("status.html", {"team": team, **await feed_state(desk_of(request), team)})
+
+
+async def stream(request: Request) -> Response:
+    """Tells an open inbox that something changed; what changed it fetches, so that every name read is audited."""
+    user = await signed_in(request, prolong=False)
+    team = team_of(request, user)
+    after = request.headers.get("last-event-id") or request.query_params.get("after") or "$"
+    if not _is_change_id(after):
+        after = "$"
+    return EventSourceResponse(_changes(request, team, after), ping=15)
+
+
+async def _changes(request: Request, team: str, after: str) -> AsyncIterator[dict[str, str]]:
+    desk = desk_of(request)
+    async for change_id, kind in desk.inbox.changes(team, after, STREAM_WAIT_MS):
+        try:
+            team_of(request, await signed_in(request, prolong=False))
+        except Exception:  # signed out, or no longer of the team: the page asks once more and is sent away
+            yield {"event": "changed", "data": "ended"}
+            return
+        if kind != "none":
+            yield {"id": change_id, "event": "changed", "data": "changed"}
+
+
+async def alert(request: Request) -> Response:
+    """One alert with all that the user's rung shows."""
+    user = await signed_in(request)
+    team, message = await alert_of(request, user)
+    return await _alert_page(request, user, team, message)
+
+
+async def acknowledge(request: Request) -> Response:
+    """The user takes an alert: sent to the platform, in the audit before."""
+    user = await signed_in(request)
+    desk = desk_of(request)
+    form = await request.form(max_files=0, max_fields=5)
+    if not csrf_fits(user.session, str(form.get("csrf", ""))):
+        return render("message.html", {"heading": "This page was too old", "text": "Go back and open it again."}, 403)
+    team, message = await alert_of(request, user)
+    taken = await desk.inbox.taken(team)
+    if message["alert_id"] not in taken and message["state"] not in CLOSED:
+        at = desk.wall()
+        response = acknowledgement(desk.config, message, user.account.user, at)
+        subject = (message["alert_id"],)
+        await asyncio.to_thread(desk.audit.record, user.account.user, "acknowledge", subject, team=team)
+        try:
+            await asyncio.to_thread(desk.responder.send, response)
+        except NotSent:
+            problem = "It was not recorded: the platform could not be reached. Try again; meanwhile tell your team."
+            return await _alert_page(request, user, team, message, problem)
+        await desk.inbox.take(team, message["alert_id"], Taken(user.account.user, user.account.name, at))
+    return RedirectResponse(f"/alerts/{message['alert_id']}", status_code=303)
+
+
+async def presence(request: Request) -> Response:
+    """Who presented where, and whom to call."""
+    user = await signed_in(request)
+    team = team_of(request, user)
+    notices = (await desk_of(request).inbox.notices(team))[: pages.ROWS_MAX]
+    context = {"notices": await _presented(request, user, team, notices), "page": "presence"}
+    return render("presence.html", {**frame(request, user, team), **context})
+
+
+async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:
+    desk = desk_of(request)
+    taken = await desk.inbox.taken(team)
+    sorted_ = pages.sort(await desk.inbox.alerts(team), taken)
+    shown = {
+        "waiting": sorted_.waiting[: pages.ROWS_MAX],
+        "taken": sorted_.taken[:TAKEN_MAX],
+        "closed": sorted_.closed[:TAKEN_MAX],
+    }
+    cuts = {name: [cut_alert(alert, user.account.rung) for alert in alerts] for name, alerts in shown.items()}
+    names = await _names(desk, user, "inbox", team, [cut for some in cuts.values() for cut in some])
+    now = desk.now()
+    recent = [notice for notice in await desk.inbox.notices(team) if now - notice["presented_at"] <= RECENT_MS]
+    return {
+        "groups": {
+            name: [pages.row(cut, names, taken.get(cut["alert_id"]), desk.config, now) for cut in some]
+            for name, some in cuts.items()
+        },
+        "waiting_count": len(sorted_.waiting),
+        "closed_count": len(sorted_.closed),
+        "taken_count": len(sorted_.taken),
+        "notices": await _presented(request, user, team, recent[:RECENT_MAX]),
+        "notice_count": len(recent),
+        "part": False,
+    }
+
+
+async def _presented(
+    request: Request, user: User, team: str, notices: list[dict[str, Any]]
+) -> list[pages.Presented]:  # fmt: skip
+    desk = desk_of(request)
+    cuts = [cut_presence(notice, user.account.rung) for notice in notices]
+    names = await _names(desk, user, "presence", team, cuts)
+    now = desk.now()
+    return [pages.presented(cut, names, desk.config, now) for cut in cuts]
+
+
+async def _names(desk: Desk, user: User, page: str, team: str, cuts: list[dict[str, Any]]) -> dict[bytes, Any]:
+    """Names of the records that the cuts show: none below the rung of the record."""
+    if user.account.rung < RECORDS:
+        return {}
+    records = tuple(dict.fromkeys(record for cut in cuts for record in cut["records"]))
+    return await desk.names.read(user.account.user, page, team, records)
+
+
+async def _alert_page(
+    request: Request, user: User, team: str, message: dict[str, Any], problem: str = ""
+) -> Response:  # fmt: skip
+    desk = desk_of(request)
+    subject = (message["alert_id"],)
+    await asyncio.to_thread(desk.audit.record, user.account.user, "alert", subject, team=team)
+    cut = cut_alert(message, user.account.rung)
+    names = await _names(desk, user, "alert", team, [cut])
+    taken = (await desk.inbox.taken(team)).get(message["alert_id"])
+    row = pages.row(cut, names, taken, desk.config, desk.now())
+    context = {**frame(request, user, team), "row": row, "problem": problem, "page": "alert"}
+    return render("alert.html", context, 503 if problem else 200)
+
+
+def _is_change_id(value: str) -> bool:
+    return value == "$" or (len(value) <= 40 and all(part.isdigit() for part in value.split("-")) and "-" in value)

@@ -1,0 +1,160 @@
+"""How codes, numbers and times read to a duty worker.
+
+Decides wording only. An alert is about a *pattern*: the words for it never say more than the figures do. Pure.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+LONDON: Final = ZoneInfo("Europe/London")
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
+
+FAMILIES: Final = {
+    "violence": "Violence or domestic abuse",
+    "missing": "Missing episodes",
+    "injury": "Injuries",
+    "mental_health": "Mental health of a child or carer",
+    "attendance": "School absence or exclusion",
+    "welfare": "Welfare concerns",
+    "housing": "Housing trouble: arrears, notices, complaints",
+    "contact": "Contacts with services",
+    "protective": "Protective evidence: engagement, good attendance, calm",
+    "distinct": "Several agencies at once",
+    "distinct_total": "Several agencies, and much of it",
+    "burst": "More in the last week than usual",
+    "total_30": "How much in the last 30 days",
+    "total_120": "How much in the last four months",
+    "protective_total": "Protective evidence beside the rest",
+    "children": "Number of children",
+    "age_0_4": "Age of the child: under 5",
+    "age_5_10": "Age of the child: 5 to 10",
+    "age_11_15": "Age of the child: 11 to 15",
+    "age_16": "Age of the child: 16 and over",
+    "agency_police": "Contacts with police",
+    "agency_health": "Contacts with health",
+    "agency_education": "Contacts with school",
+    "agency_social_care": "Contacts with social care",
+    "agency_housing": "Contacts with housing",
+    "base": "Where every household starts",
+}
+KINDS: Final = {
+    "police": "police",
+    "health": "health",
+    "education": "school",
+    "social_care": "social care",
+    "housing": "housing",
+}
+STATES: Final = {
+    "raised": "New",
+    "updated": "Updated",
+    "cleared": "Cleared",
+    "retracted": "Withdrawn",
+}
+PRESENCE: Final = {
+    "plan": "On a child protection plan",
+    "looked_after": "Looked after",
+    "within_12_months": "On a plan or looked after within the last 12 months",
+    "known": "Known: call before anything else",
+}
+
+
+def family(code: str) -> str:
+    """A factor family or a term of the model.
+
+    Example:
+        >>> family("injury"), family("something_new")
+        ('Injuries', 'Something new')
+    """
+    return FAMILIES.get(code, code.replace("_", " ").capitalize())
+
+
+def moment(at: int, now: int) -> str:
+    """A time as a clock on the wall shows it, with the day where it is not today.
+
+    Args:
+        at: ms since 1970-01-01 UTC.
+        now: Likewise.
+
+    Example:
+        >>> moment(1_700_000_000_000, 1_700_000_100_000)
+        'today 22:13'
+    """
+    then, today = (datetime.fromtimestamp(ms / 1000, LONDON) for ms in (at, now))
+    days = (today.date() - then.date()).days
+    if days == 0:
+        return f"today {then:%H:%M}"
+    if days == 1:
+        return f"yesterday {then:%H:%M}"
+    if days == -1:
+        return f"tomorrow {then:%H:%M}"
+    year = "" if then.year == today.year else f" {then.year}"
+    return f"{then:%a} {then.day} {then:%b}{year}, {then:%H:%M}"
+
+
+def clock(at: int) -> str:
+    """The time of day, to the second."""
+    return f"{datetime.fromtimestamp(at / 1000, LONDON):%H:%M:%S}"
+
+
+def iso(at: int) -> str:
+    """A time for machines, UTC."""
+    return datetime.fromtimestamp(at / 1000, ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def duration(seconds: int) -> str:
+    """A length of time in its largest whole unit.
+
+    Example:
+        >>> duration(59), duration(3 * 3600 + 5), duration(86_400)
+        ('under a minute', '3 hours', '1 day')
+    """
+    for unit_s, unit in ((DAY_S, "day"), (HOUR_S, "hour"), (MINUTE_S, "minute")):
+        if seconds >= unit_s:
+            count = seconds // unit_s
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return "under a minute"
+
+
+def percent(ppm: int) -> str:
+    """A share in percent, one decimal.
+
+    Example:
+        >>> percent(142_000)
+        '14.2 %'
+    """
+    return f"{ppm / 10_000:.1f} %"
+
+
+def in_hundred(ppm: int) -> str:
+    """A probability as a count that people can picture.
+
+    Example:
+        >>> in_hundred(142_000), in_hundred(4_000)
+        ('about 14 in 100', 'fewer than 1 in 100')
+    """
+    count = round(ppm / 10_000)
+    return f"about {count} in 100" if count else "fewer than 1 in 100"
+
+
+def joined(words: list[str]) -> str:
+    """A list as a sentence has it.
+
+    Example:
+        >>> joined(["police", "health", "school"])
+        'police, health and school'
+    """
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+
+
+def headline(direction: str, state: str) -> str:
+    """What an alert says, in one line that holds for every rung."""
+    if state == "retracted":
+        return "Withdrawn: what this stood on was corrected"
+    if state == "cleared":
+        return "The pattern has gone back below the line"
+    if direction == "step_down":
+        return "The pattern has been calm for long enough to consider stepping down"
+    return "A pattern has crossed your team's line"

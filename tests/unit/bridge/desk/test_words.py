@@ -1,0 +1,75 @@
+"""Words that a duty worker can act on, and none that say more than the figures do."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from bridge.desk import pages, words
+from bridge.desk.desk import HERE
+from bridge.desk.inbox import Taken
+from bridge.desk.rungs import ALERT_FIELDS, PRESENCE_FIELDS, cut_alert
+from schemas.alert import Alert, Presence
+from schemas.event import AGENCY_KINDS, FAMILIES
+from tests.unit.bridge.desk.support import HOUR_MS, NOW, alert
+
+
+def ms(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def test_an_alert_is_a_pattern_and_never_called_more() -> None:
+    texts = [path.read_text() for path in (HERE / "templates").glob("*.html")]
+    texts += [*words.FAMILIES.values(), *words.PRESENCE.values(), words.headline("escalate", "raised")]
+    assert not [text for text in texts if re.search(r"\brisk|\bharm|predict|\bdangerous", text.lower())]
+    assert "pattern" in words.headline("escalate", "raised")
+
+
+def test_every_code_of_the_contract_has_words() -> None:
+    assert set(FAMILIES) - {"referral"} <= set(words.FAMILIES)
+    assert set(AGENCY_KINDS) == set(words.KINDS)
+
+
+@pytest.mark.parametrize(
+    ("at", "now", "text"),
+    [
+        ("2025-06-30T22:59:00", "2025-06-30T23:10:00", "yesterday 23:59"),  # summer time: midnight is at 23:00 UTC
+        ("2025-11-24T16:00:00", "2025-11-24T02:00:00", "today 16:00"),
+        ("2025-11-25T09:00:00", "2025-11-24T22:00:00", "tomorrow 09:00"),
+        ("2025-11-03T09:00:00", "2025-11-24T22:00:00", "Mon 3 Nov, 09:00"),
+        ("2024-12-31T09:00:00", "2025-11-24T22:00:00", "Tue 31 Dec 2024, 09:00"),
+    ],
+)
+def test_a_time_reads_as_on_the_wall(at: str, now: str, text: str) -> None:
+    assert words.moment(ms(at), ms(now)) == text
+
+
+def test_every_field_of_a_message_stands_in_one_rung_or_in_none() -> None:
+    never = {"partnership", "household", "person"}
+    alert_fields = [name for names in ALERT_FIELDS for name in names]
+    assert sorted({*alert_fields, *never}) == sorted({*Alert.__annotations__, "families"})
+    presence_fields = [name for names in PRESENCE_FIELDS for name in names]
+    assert sorted({*presence_fields, "partnership", "person", "committed_at"}) == sorted(Presence.__annotations__)
+    assert len(set(alert_fields)) == len(alert_fields)
+
+
+@pytest.mark.parametrize("rung", [-1, 5])
+def test_a_rung_that_does_not_exist_shows_nothing(rung: int) -> None:
+    with pytest.raises(ValueError, match="rung"):
+        cut_alert(alert(), rung)
+
+
+def test_what_nobody_has_yet_comes_first_and_the_most_urgent_on_top() -> None:
+    late = alert("late", respond_by_at=NOW - 1)
+    soon = alert("soon", respond_by_at=NOW + HOUR_MS)
+    calm = alert("calm", direction="step_down", respond_by_at=NOW)
+    opening = alert("opening", opening=True, respond_by_at=NOW)
+    gone, had = alert("gone", state="cleared"), alert("had")
+    inbox = pages.sort(
+        [opening, calm, soon, gone, had, late], {"had": Taken("u", "U", 1), "gone": Taken("u", "U", 1)}
+    )
+    assert [row["alert_id"] for row in inbox.waiting] == ["late", "soon", "calm", "opening"]
+    assert [row["alert_id"] for row in inbox.taken] == ["had"]
+    assert [row["alert_id"] for row in inbox.closed] == ["gone"]
