@@ -27,6 +27,7 @@ class Epoch(NamedTuple):
         snapshot: Whether a snapshot opened it.
         whole: The snapshot shows every table of the source, not only those with a row in it.
         ended: The snapshot is complete and was reconciled.
+        shown: Its last row was read; other lanes may still hold earlier ones.
     """
 
     number: int
@@ -36,6 +37,7 @@ class Epoch(NamedTuple):
     snapshot: bool
     whole: bool
     ended: bool = False
+    shown: bool = False
 
 
 class Mark(NamedTuple):
@@ -97,20 +99,22 @@ class Epochs:
         )
         return Placed(epoch, fresh=True)
 
+    @property
+    def open_snapshot(self) -> Epoch | None:
+        """The newest snapshot if it has not ended, else None."""
+        newest = next((epoch for epoch in reversed(self.known) if epoch.snapshot), None)
+        return newest if newest is not None and not newest.ended else None
+
     def end(self) -> Epoch | None:
         """Mark the newest snapshot as complete.
 
         Returns:
             Its epoch as it was, or None where no snapshot is open.
         """
-        for place in range(len(self.known) - 1, -1, -1):
-            epoch = self.known[place]
-            if epoch.snapshot:
-                if epoch.ended:
-                    return None
-                self.known[place] = epoch._replace(ended=True)
-                return epoch
-        return None
+        epoch = self.open_snapshot
+        if epoch is not None:
+            self.known[self.known.index(epoch)] = epoch._replace(ended=True)
+        return epoch
 
     def _snapshot(self, change: Change) -> int:
         for epoch in reversed(self.known):
@@ -122,7 +126,10 @@ class Epochs:
 
     def _epoch(self, change: Change, mark: Mark | None) -> Placed:
         if change.whole_snapshot:
-            return Placed(self._snapshot(change), fresh=True)
+            number = self._snapshot(change)
+            if change.snapshot == "last":
+                self.known = [one._replace(shown=True) if one.number == number else one for one in self.known]
+            return Placed(number, fresh=True)
         if not self.known:
             return Placed(self._open(change, snapshot=False, whole=False), fresh=True)
         epoch = self._at(change.committed_at)

@@ -46,7 +46,7 @@ def send_event(room: Room, one: One, cause: Cause) -> None:
 
 
 def _record(room: Room, view: SourceView, made: EventMap, rows: Rows) -> tuple[bytes, str] | None:
-    """Pseudonym of the record and its partnership, which is empty while it has none; None where no record is named."""
+    """Pseudonym of the record and its partnership, empty while it has none; None where no record is named."""
     ((name, columns),) = made.record.items()
     found = [value_of(rows, made.table, column) for column in columns]
     if None in found:

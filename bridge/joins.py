@@ -11,7 +11,8 @@ from typing import Any
 
 from bridge.mapping import Choose, Join, SourceMap, Where, code
 from bridge.mapping_check import side_of
-from bridge.store import Key, Row, Store
+from bridge.store import Key, Store
+from bridge.vault import Row
 
 Rows = dict[str, Row]
 """One row a table: the record's or event's own and the joined ones that were found."""

@@ -48,18 +48,21 @@ class Refused(Exception):
 
 
 def key_of(table: TableMap, raw: AnyMapping[str, Any], name: str) -> tuple[str, ...]:
-    """A row's key as text, in the mapping's order.
+    """A row's key as text, in the mapping's order, the same in whatever form the source writes a date or time.
 
     Raises:
-        Refused: A key column is missing or null.
+        Refused: A key column is missing or null, or its value does not fit it.
     """
-    try:
-        values = [raw[column] for column in table.key]
-    except KeyError as missing:
-        raise Refused("missing_key", f"{name}.{missing.args[0]}", "check the table's key in the mapping") from None
-    if None in values:
-        raise Refused("missing_key", name, "the source sent a key column without a value")
-    return tuple(code(value) for value in values)
+    found: list[str] = []
+    for column in table.key:
+        if raw.get(column) is None:
+            raise Refused("missing_key", f"{name}.{column}", "the source sent no value for a key column")
+        try:
+            value = convert(table.columns[column], raw[column])
+        except Refused as refused:
+            raise Refused(refused.reason, f"{name}.{column}", refused.fix) from None
+        found.append(code(value))
+    return tuple(found)
 
 
 def place(table: TableMap, raw: AnyMapping[str, Any], name: str) -> Row:

@@ -7,13 +7,13 @@ is mapping_values.py and split.py.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final, NamedTuple
 
 from bridge.mapping_values import Refused
 from bridge.sources import Change
-from bridge.store import Store
+from bridge.store import Key, Store
 
 REASONS: Final = (
     "unplaced_table", "unplaced_column", "missing_key", "bad_date", "bad_number", "bad_flag", "too_large",
@@ -26,7 +26,19 @@ WINDOW_MIN_ROWS: Final = 1_000  # a smaller window says nothing about a share
 
 
 class Entry(NamedTuple):
-    """One refused row as an operator sees it, opened."""
+    """One refused row as an operator sees it, opened; or a record or event that good rows did not make.
+
+    Attributes:
+        id: Number in this store.
+        source: Source.
+        table: Table, record or event of the mapping.
+        reason: One of `REASONS`.
+        field: Table or column.
+        fix: What a person can do.
+        at_ms: When, ms since 1970-01-01 UTC.
+        change: The row's change, or None.
+        touched: `record` or `event`, its name and key, or None.
+    """
 
     id: int
     source: str
@@ -35,7 +47,8 @@ class Entry(NamedTuple):
     field: str
     fix: str
     at_ms: int
-    content: dict[str, Any]
+    change: Change | None
+    touched: tuple[str, str, Key] | None
 
 
 class Health:
@@ -83,17 +96,24 @@ class Quarantine:
         """Look again: another process may have changed it."""
         self._places = {found[1] for found in self._store.quarantined()}
 
-    def add(self, place: bytes, change: Change | None, about: tuple[str, str], refused: Refused, now_ms: int) -> None:
+    def add(
+        self,
+        place: bytes,
+        what: Change | tuple[str, str, Key],
+        about: tuple[str, str],
+        refused: Refused,
+        now_ms: int,
+    ) -> None:
         """Keep a row.
 
         Args:
             place: Blinded place of the row, record or event.
-            change: The change that was refused, or None where a record or event could not be made of good rows.
+            what: The change that was refused; or kind, name and key of a record or event that could not be made.
             about: Source, and table, record or event.
             refused: Why.
             now_ms: When, ms since 1970-01-01 UTC.
         """
-        content = {} if change is None else asdict(change)
+        content = {"change": asdict(what)} if isinstance(what, Change) else {"touched": what}
         facts = (*about, refused.reason, refused.field, refused.fix, now_ms)
         self._store.add_quarantined(place, facts, content)
         self._places.add(place)
@@ -104,15 +124,26 @@ class Quarantine:
             self._places.discard(place)
             self._store.drop_quarantined(place)
 
+    def drop(self, ids: Sequence[int]) -> int:
+        """Forget entries.
+
+        Returns:
+            How many there were.
+        """
+        places = {found[0]: found[1] for found in self._store.quarantined()}
+        return sum(self._store.drop_quarantined(places[id_]) for id_ in ids if id_ in places)
+
     def entries(self) -> list[Entry]:
         """All of it, opened: for the operator's terminal at the agency, never for a log."""
         return [
-            Entry(id_, source, table, reason, field, fix, at, self._store.open(sealed, place))
+            Entry(id_, source, table, reason, field, fix, at, *_opened(self._store.open(sealed, place)))
             for id_, place, source, table, reason, field, fix, at, sealed in self._store.quarantined()
         ]
 
 
-def change_of(content: Mapping[str, Any]) -> Change:
-    """The change that a quarantined row was."""
-    tables = content.get("tables")
-    return Change(**{**content, "tables": None if tables is None else tuple(tables)})
+def _opened(content: Mapping[str, Any]) -> tuple[Change | None, tuple[str, str, Key] | None]:
+    if "touched" in content:
+        kind, name, key = content["touched"]
+        return None, (kind, name, tuple(key))
+    tables = content["change"]["tables"]
+    return Change(**{**content["change"], "tables": None if tables is None else tuple(tables)}), None

@@ -16,7 +16,7 @@ from bridge.joins import Rows, holds
 from bridge.mapping import NONE, REFUSE, Codes, EventMap, FactorCode, ProfileMap, SourceMap, StatusSpells, code
 from bridge.mapping_check import resolve
 from bridge.mapping_values import Refused
-from bridge.store import Row
+from bridge.vault import Row
 from schemas.event import FACTORS_MAX, Event, Factor
 from schemas.profile import STATUSES_MAX, Profile, Status
 

@@ -167,9 +167,9 @@ class Store(Vault):
             pseudonym: As in an alert's `records`.
 
         Returns:
-            `source`, `record`, `key` (list of str), the personal fields `given`, `middle`, `surname`, `dob`, `number`,
-            `street`, `postcode`, `nhs`, `upn` (absent ones None), `restricted`, and `other` (list of [column, value]);
-            None where the record is not held.
+            `source`, `record`, `key` (list of str), the personal fields `given`, `middle`, `surname`, `dob`,
+            `number`, `street`, `postcode`, `nhs`, `upn` (absent ones None), `restricted`, and `other` (list of
+            [column, value]); None where the record is not held.
         """
         return self._named(pseudonym)
 
@@ -226,6 +226,10 @@ class Store(Vault):
     def drop_quarantined(self, place: bytes) -> bool:
         """Forget what was rejected at a place; True where there was something."""
         return self._db.execute("DELETE FROM quarantine WHERE place = ?", (place,)).rowcount > 0
+
+    def count_quarantined(self) -> int:
+        """How many rows are kept."""
+        return int(self._db.execute("SELECT count(*) FROM quarantine").fetchone()[0])
 
     def quarantined(self) -> list[tuple[Any, ...]]:
         """Rejected rows, oldest first: id, place, source, table, reason, field, fix, at, sealed."""

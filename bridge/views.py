@@ -91,7 +91,8 @@ class Room:
 
     def refuse(self, one: One, kind: str, refused: Refused) -> None:
         """Note that a record or event could not be made; what was sent before stands."""
-        self.quarantine.add(self.place(one, kind), None, (one.view.name, one.name), refused, self.now())
+        what = (kind, one.name, one.key)
+        self.quarantine.add(self.place(one, kind), what, (one.view.name, one.name), refused, self.now())
         one.view.health.note(ok=False)
         self.out.counts["quarantine", refused.reason] += 1
 

@@ -40,7 +40,8 @@ class Change:
         offset: Place in the lane, or -1 where the lane has none.
         old_key: Key that this row had before, from the header of a key change.
         new_key: Key that this row has from now on, from the header of a key change.
-        tables: For `end`: tables whose vanished rows are gone; None means all that the snapshot covers.
+        tables: For `end`: tables whose vanished rows are gone; None means all that the snapshot covers, and that the
+            source has now sent its whole history.
     """
 
     source: str
