@@ -20,9 +20,9 @@ DOB_ERROR: Final = 0.0011  # .11 %, issue 1 item 7, mission/practice.md section 
 POSTCODE_DISAGREEMENT: Final = (
     0.53  # of pairs of agencies' copies of a person, same sources; stale, moved or mistyped
 )
-FAMILY_STALE: Final = {"council": 0.24, "police": 0.40, "hospital": 0.26, "schools": 0.22, "homes": 0.18}
+FAMILY_STALE: Final = {"council": 0.31, "police": 0.47, "hospital": 0.33, "schools": 0.30, "homes": 0.26}
 """Families whose previous address an agency still holds; with the next three this gives `POSTCODE_DISAGREEMENT`."""
-PERSON_STALE: Final = 0.05
+PERSON_STALE: Final = 0.08
 MOVE_NOTED: Final = {
     "council": 0.7,
     "police": 0.35,
