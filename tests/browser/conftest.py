@@ -1,0 +1,113 @@
+"""A desk on fakes behind a real server, and a real Chromium in front of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, sync_playwright
+from starlette.applications import Starlette
+
+from bridge.desk.app import build
+from tests.unit.bridge.desk.support import Made, valkey
+
+SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+CHROMIUM = next(
+    (path for name in ("chromium-headless-shell", "chromium", "google-chrome") if (path := shutil.which(name))), None
+)
+QUIET = (
+    "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--disable-default-apps", "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")  # no longer: while it lives, no other test of this process can run a loop
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        message = "no Chromium: apt-get install chromium-headless-shell"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield found
+        found.close()
+
+
+class Served:
+    """A desk and where it is."""
+
+    def __init__(self, made: Made, address: str) -> None:
+        self.made = made
+        self.address = address
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    with valkey() as address:
+        yield address
+
+
+@pytest.fixture
+def served(tmp_path: Path, redis_url: str) -> Iterator[Served]:
+    made = Made(tmp_path, redis_url, {"sam": 4, "alex": 4, "kit": 1})
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await made.sessions_redis.aclose()
+
+    with socket.socket() as own:
+        own.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            build(made.desk, lifespan), log_level="error", loop="asyncio", timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [own]}, daemon=True)
+        thread.start()
+        yield Served(made, f"http://127.0.0.1:{own.getsockname()[1]}")
+        server.should_exit = True
+        thread.join(timeout=10)
+    made.redis.close()
+
+
+class Watched:
+    """A page and what went wrong on it."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        self.foreign: list[str] = []
+        page.on("console", lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda asked: None if asked.url.startswith(address) else self.foreign.append(asked.url))
+
+
+@pytest.fixture
+def open_page(browser: Browser, served: Served) -> Iterator[object]:
+    contexts = []
+
+    def opened(width: int = 1180, height: int = 900) -> Watched:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, locale="en-GB", timezone_id="Europe/London"
+        )
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        return Watched(context.new_page(), served.address)
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def shot(page: Page, name: str) -> None:
+    """Keep a picture of the whole page as build output."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"{name}.png", full_page=True)

@@ -1,0 +1,132 @@
+"""The desk in a real browser: what a duty worker does at night."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Served, Watched, shot
+from tests.unit.bridge.desk.support import BEN, CAT, HOUR_MS, NOW, PASSWORD, alert, presence
+
+pytestmark = pytest.mark.browser
+Open = Callable[..., Watched]
+
+
+def sign_in(page: Page, address: str, login: str = "sam") -> None:
+    page.goto(address)
+    page.get_by_label("User name").fill(login)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/inbox/mash")
+
+
+def story(served: Served) -> None:
+    """A night's inbox: overdue, soon, lower bound, calm, not known here, taken, withdrawn."""
+    arrives = served.made.arrives
+    arrives(alert("1" * 32, records=[BEN], respond_by_at=NOW - HOUR_MS, raised_at=NOW - 30 * HOUR_MS))
+    arrives(alert("2" * 32, records=[], known_to=["police", "schools"], respond_by_at=NOW + HOUR_MS))
+    arrives(
+        alert(
+            "3" * 32,
+            direction="step_down",
+            records=[CAT],
+            score_ppm=31_000,
+            threshold_ppm=40_000,
+            factors=[{"family": "protective", "weight_milli": -900, "agency_kind": "health", "age_days": 12}],
+        )
+    )
+    arrives(alert("4" * 32, state="retracted", version=2, records=[CAT], correction="a link was undone"))
+    arrives(presence())
+
+
+def test_an_alert_arrives_without_reload_and_is_taken(served: Served, open_page: Open) -> None:
+    seen = open_page()
+    page = seen.page
+    sign_in(page, served.address)
+    expect(page.get_by_text("Nothing here. New alerts appear by themselves.")).to_be_visible()
+    served.made.arrives(alert(behind=[{"agency": "police", "behind_s": 3 * 3600}]))
+    expect(page.get_by_role("link", name="Annabel Quillfeather")).to_be_visible()
+    assert page.title() == "(1) Front door – Sightline"
+    page.get_by_role("link", name="Annabel Quillfeather").click()
+    expect(page.get_by_role("heading", name="What to do now")).to_be_visible()
+    shot(page, "alert")
+    page.get_by_role("button", name="I have this").click()
+    expect(page.get_by_text("Sam Duty has this.")).to_be_visible()
+    assert [sent["action"] for sent in served.made.responder.sent] == ["acknowledge"]
+    assert (seen.errors, seen.foreign) == ([], [])
+
+
+def test_the_inbox_of_a_night(served: Served, open_page: Open) -> None:
+    story(served)
+    seen = open_page()
+    sign_in(seen.page, served.address)
+    expect(seen.page.get_by_text("Overdue")).to_be_visible()
+    headings = seen.page.locator("section[aria-labelledby=waiting] h3").all_inner_texts()
+    assert [text.split(" born")[0] for text in headings] == [
+        "Benedict Ivo Quillfeather", "Not known to us", "Catriona Ormsby",
+    ]  # fmt: skip
+    shot(seen.page, "inbox")
+    seen.page.get_by_role("link", name="Presence").click()
+    expect(seen.page.get_by_text("On a child protection plan")).to_be_visible()
+    shot(seen.page, "presence")
+    assert (seen.errors, seen.foreign) == ([], [])
+
+
+def test_a_colleague_sees_at_once_that_it_is_taken(served: Served, open_page: Open) -> None:
+    served.made.arrives(alert())
+    sam, alex = open_page(), open_page()
+    sign_in(sam.page, served.address)
+    sign_in(alex.page, served.address, "alex")
+    sam.page.get_by_role("link", name="Annabel").click()
+    sam.page.get_by_role("button", name="I have this").click()
+    expect(alex.page.get_by_text("Sam Duty has it")).to_be_visible()
+    assert (alex.errors, alex.foreign) == ([], [])
+
+
+def test_it_works_on_a_small_phone_and_by_keyboard_alone(served: Served, open_page: Open) -> None:
+    story(served)
+    seen = open_page(360, 740)
+    page = seen.page
+    sign_in(page, served.address)
+    for path, name in (("/inbox/mash", "inbox-360"), ("/alerts/" + "1" * 32, "alert-360"), ("/presence/mash", "")):
+        page.goto(served.address + path)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide == 0, f"{path} scrolls sideways by {wide} px"
+        if name:
+            shot(page, name)
+    page.goto(served.address + "/alerts/" + "1" * 32)
+    button = page.get_by_role("button", name="I have this")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if button.evaluate("element => element === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Sam Duty has this.")).to_be_visible()
+    assert (seen.errors, seen.foreign) == ([], [])
+
+
+def test_a_lower_rung_sees_whom_to_call_and_no_name(served: Served, open_page: Open) -> None:
+    story(served)
+    seen = open_page()
+    sign_in(seen.page, served.address, "kit")
+    text = seen.page.locator("main").inner_text()
+    assert "Northmere Police" in text
+    assert not [word for word in ("Quillfeather", "Ormsby", "Violence", "14.3") if word in text]
+    shot(seen.page, "inbox-rung-1")
+
+
+def test_an_interrupted_inbox_resumes_and_says_so(served: Served, open_page: Open) -> None:
+    seen = open_page()
+    page = seen.page
+    sign_in(page, served.address)
+    expect(page.get_by_text("Nothing here.")).to_be_visible()
+    page.context.set_offline(True)
+    served.made.arrives(alert())
+    page.evaluate("htmx.trigger('#rows', 'sse:changed')")
+    expect(page.get_by_text("Connection lost.")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.get_by_role("link", name="Annabel Quillfeather")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Connection lost.")).to_be_hidden()
+    assert seen.foreign == []
