@@ -23,7 +23,7 @@ from bridge.mapping import Mapping as MappingFile
 from bridge.mapping import load as load_mapping
 from bridge.pipeline import Pipeline
 from bridge.preview import Unreadable, as_text, changes_of, previews
-from bridge.quarantine import change_of
+from bridge.quarantine import Entry
 from bridge.run import finder, open_pipeline
 from bridge.run import run as run_bridge
 from bridge.sources import Change
@@ -56,27 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sightline bridge", description="An agency's bridge.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = _command(commands, "run", _run, "run the bridge until SIGTERM")
-    run.add_argument(
-        "--metrics-port", type=int, default=None, metavar="N", help="serve metrics on the loopback; 0 = off"
+    run.add_argument("--metrics-port", type=int, metavar="N", help="serve metrics on the loopback; 0 = off")
+    _preview_options(
+        _command(commands, "preview", _preview, "print what would leave beside what stays", config=False)
     )
-    preview = _command(
-        commands, "preview", _preview, "print for real rows what would leave beside what stays", config=False
-    )
-    preview.add_argument(
-        "--config", type=Path, metavar="FILE", help="settings of the bridge: its mapping and its keys"
-    )
-    preview.add_argument(
-        "--mapping", type=Path, metavar="FILE", help="a mapping, with keys made for this preview alone"
-    )
-    preview.add_argument(
-        "--input", type=Path, metavar="FILE", help="Debezium capture (.json, .jsonl), or rows (.csv, .jsonl)"
-    )
-    preview.add_argument(
-        "--source", metavar="NAME", help="source in the mapping; without --input read from its topics"
-    )
-    preview.add_argument("--table", metavar="NAME", help="table of a file of rows (its name without ending)")
-    preview.add_argument("--limit", type=int, default=20, metavar="N", help="changes shown (20); 0 = all")
-    preview.add_argument("--json", action="store_true", help="one JSON object a change")
     check = _command(commands, "check", _check, "check a mapping file", config=False)
     check.add_argument("mapping", type=Path)
     quarantine = _command(commands, "quarantine", _quarantine, "refused rows: list, show, retry or drop them")
@@ -86,6 +69,18 @@ def _parser() -> argparse.ArgumentParser:
     resume = _command(commands, "resume", _resume, "let a paused source go on")
     resume.add_argument("source", help="source in the mapping")
     return parser
+
+
+def _preview_options(preview: argparse.ArgumentParser) -> None:
+    preview.add_argument("--config", type=Path, metavar="FILE", help="settings of the bridge: its mapping and keys")
+    preview.add_argument("--mapping", type=Path, metavar="FILE", help="a mapping, with keys for this preview alone")
+    preview.add_argument(
+        "--input", type=Path, metavar="FILE", help="Debezium capture (.json, .jsonl), or rows (.csv, .jsonl)"
+    )
+    preview.add_argument("--source", metavar="NAME", help="source; without --input read from its topics")
+    preview.add_argument("--table", metavar="NAME", help="table of a file of rows (its name without ending)")
+    preview.add_argument("--limit", type=int, default=20, metavar="N", help="changes shown (20); 0 = all")
+    preview.add_argument("--json", action="store_true", help="one JSON object a change")
 
 
 def _command(commands: Any, name: str, run: Any, what: str, *, config: bool = True) -> argparse.ArgumentParser:
@@ -176,28 +171,29 @@ def _quarantine(arguments: argparse.Namespace) -> int:
     wanted = set(arguments.ids)
     entries = [entry for entry in pipeline.quarantine.entries() if not wanted or entry.id in wanted]
     if arguments.action == "retry":
-        taken = pipeline.retry([change_of(entry.content) for entry in entries if entry.content])
+        taken = pipeline.retry(entries)
         _say(f"{taken} of {len(entries)} taken; their messages leave with the bridge's next batch")
     elif arguments.action == "drop":
         _say(f"{pipeline.quarantine.drop([entry.id for entry in entries])} dropped")
     else:
         for entry in entries:
-            facts = entry._asdict()
-            if arguments.action == "list":
-                del facts["content"]
-            _say(json.dumps(facts, ensure_ascii=False) if arguments.json else _entry(facts))
+            facts = _facts(entry, shown=arguments.action == "show")
+            _say(json.dumps(facts, ensure_ascii=False) if arguments.json else _line(facts))
     pipeline.store.close()
     return 0
 
 
-def _entry(facts: dict[str, Any]) -> str:
+def _facts(entry: Entry, *, shown: bool) -> dict[str, Any]:
+    facts = entry._asdict()
+    change, touched = facts.pop("change"), facts.pop("touched")
+    if shown:
+        facts["row"] = (change.after or change.key or change.before) if change is not None else list(touched)
+    return facts
+
+
+def _line(facts: dict[str, Any]) -> str:
     line = "{id:>6}  {source}  {table}  {reason}  {field}: {fix}".format(**facts)
-    content = facts.get("content")
-    return (
-        f"{line}\n        {json.dumps(content.get('after') or content.get('key'), ensure_ascii=False)}"
-        if content
-        else line
-    )
+    return f"{line}\n        {json.dumps(facts['row'], ensure_ascii=False)}" if "row" in facts else line
 
 
 def _resume(arguments: argparse.Namespace) -> int:

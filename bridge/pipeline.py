@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 from bridge.clock import wall_ms
+from bridge.epochs import Epochs
 from bridge.events import send_event
 from bridge.keys import AgencyKeys
 from bridge.mapping import Mapping as MappingFile
