@@ -14,7 +14,7 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from bridge.desk.config import ConfigFault
+from bridge.config import ConfigError
 
 RUNG_MAX = 4  # DESIGN section 4: 0 that something exists .. 4 the record
 PASSWORD_MAX_CHARS = 256  # longer is refused before any hashing
@@ -60,7 +60,7 @@ class Accounts:
     """The accounts of one file, read again when it changes.
 
     Raises:
-        ConfigFault: The file cannot be used.
+        ConfigError: The file cannot be used.
     """
 
     def __init__(self, path: Path) -> None:
@@ -92,7 +92,7 @@ class Accounts:
                 self._read_at = changed_at
         except OSError as error:
             message = f"{self._path}: cannot be read ({error.strerror})"
-            raise ConfigFault(message) from None
+            raise ConfigError(message) from None
 
 
 def _parse(path: Path) -> dict[str, Account]:
@@ -103,11 +103,11 @@ def _parse(path: Path) -> dict[str, Account]:
         message = (
             f"{path}: expected accounts with user, login, name, password, teams and rung ({type(error).__name__})"
         )
-        raise ConfigFault(message) from None
+        raise ConfigError(message) from None
     if any(not isinstance(account.rung, int) or not 0 <= account.rung <= RUNG_MAX for account in accounts):
         message = f"{path}: rung: expected 0 to {RUNG_MAX}"
-        raise ConfigFault(message)
+        raise ConfigError(message)
     if len({a.login for a in accounts}) < len(accounts) or len({a.user for a in accounts}) < len(accounts):
         message = f"{path}: a login or a user id is there twice"
-        raise ConfigFault(message)
+        raise ConfigError(message)
     return {account.login: account for account in accounts}

@@ -6,7 +6,6 @@ said in an error than that there is one. What a page shows is in views.py.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Final
@@ -23,6 +22,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bridge import logs
 from bridge.desk import signin, views
 from bridge.desk.audit import AuditDown
 from bridge.desk.desk import HERE, Desk, SignedOut, render
@@ -41,7 +41,7 @@ HEADERS: Final = {
     "x-robots-tag": "noindex, nofollow",
 }
 
-log = logging.getLogger("sightline.desk")
+log = logs.get("desk")
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
@@ -79,7 +79,7 @@ class Guard:
         try:
             await self.app(scope, limited, guarded)
         except Exception as error:  # a traceback could hold a name: the log gets the kind of fault and the page
-            log.error("%s %s failed: %s", scope["method"], scope["path"], type(error).__name__)
+            log.error("request failed", exc_info=error)
             if started:
                 return
             await _refused(Request(scope), error)(scope, receive, guarded)
@@ -107,13 +107,13 @@ def _refused(_: Request, error: Exception) -> Response:
 
 
 async def _audit_down(_: Request, error: Exception) -> Response:
-    log.error("%s", error)
+    log.error("audit down", extra={"cause": type(error).__name__})
     text = "Reads cannot be recorded, so nothing is shown. Use your own systems and tell your administrator."
     return render("message.html", {"heading": "The desk is closed", "text": text}, 503)
 
 
 async def _store_down(_: Request, error: Exception) -> Response:
-    log.error("the desk's store is not reachable: %s", type(error).__name__)
+    log.error("redis not reachable", extra={"cause": type(error).__name__})
     text = "Alerts are kept and will be here when it is back. Use your own systems meanwhile."
     return render("message.html", {"heading": "The desk is interrupted", "text": text}, 503)
 

@@ -12,11 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-LOOPBACK = ("127.", "localhost", "[::1]")
-
-
-class ConfigFault(ValueError):
-    """A settings file that cannot be used; says which file, which field and what was expected."""
+from bridge.config import ConfigError, Kafka
 
 
 class _Model(BaseModel):
@@ -90,22 +86,12 @@ class Config(_Model):
         """Settings of a confluent-kafka client for one principal.
 
         Raises:
-            ConfigFault: The password file cannot be read.
+            ConfigError: The password file cannot be read.
         """
-        try:
-            password = password_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            message = f"{password_file}: cannot be read ({error.strerror})"
-            raise ConfigFault(message) from None
-        loopback = all(host.strip().startswith(LOOPBACK) for host in self.bootstrap.split(","))
-        settings: dict[str, Any] = {
-            "bootstrap.servers": self.bootstrap,
-            "security.protocol": "SASL_PLAINTEXT" if loopback else "SASL_SSL",
-            "sasl.mechanism": "SCRAM-SHA-256",
-            "sasl.username": username,
-            "sasl.password": password,
-        }
-        return {**settings, "ssl.ca.location": str(self.ca_file)} if self.ca_file else settings
+        kafka = Kafka(
+            bootstrap=self.bootstrap, username=username, password_file=password_file, ca_file=self.ca_file
+        )  # fmt: skip
+        return kafka.client()
 
     def agency_name(self, agency: str) -> str:
         """Name of an agency as staff know it."""
@@ -122,21 +108,21 @@ def load(path: Path) -> Config:
     """Settings from a YAML or JSON file; relative paths are relative to it.
 
     Raises:
-        ConfigFault: It cannot be read, or a field is missing, unknown or wrong.
+        ConfigError: It cannot be read, or a field is missing, unknown or wrong.
     """
     try:
         raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
         config = Config.model_validate(raw)
     except (OSError, UnicodeDecodeError) as error:
         message = f"{path}: cannot be read ({error})"
-        raise ConfigFault(message) from None
+        raise ConfigError(message) from None
     except YAMLError as error:
         message = f"{path}: not YAML: {error}"
-        raise ConfigFault(message) from None
+        raise ConfigError(message) from None
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         message = f"{path}: {'.'.join(str(part) for part in first['loc']) or 'file'}: {first['msg']}"
-        raise ConfigFault(message) from None
+        raise ConfigError(message) from None
     return _resolved(config, path.resolve().parent)
 
 

@@ -6,7 +6,6 @@ with what it brought, in one transaction: a Redis that was lost has no place, an
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +15,8 @@ import redis
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 import topology
-from bridge.desk.clock import wall_ms
+from bridge import logs
+from bridge.clock import wall_ms
 from bridge.desk.config import Config
 from bridge.desk.inbox import Writer
 from schemas import codec
@@ -28,7 +28,7 @@ RETRY_S: Final = 1.0  # pause after a fault
 METADATA_S: Final = 10.0
 READS: Final = frozenset({"alert", "presence"})
 
-log = logging.getLogger("sightline.desk.feed")
+log = logs.get("desk")
 
 
 class Feed(Protocol):
@@ -85,7 +85,7 @@ class KafkaFeed:
             try:
                 self._follow(consumer)
             except (KafkaException, redis.RedisError) as error:
-                log.warning("feed of %s interrupted: %s", self._team, type(error).__name__)
+                log.warning("feed interrupted", extra={"source": self._team, "cause": type(error).__name__})
                 self._stopping.wait(RETRY_S)
             finally:
                 consumer.close()
@@ -122,7 +122,7 @@ class KafkaFeed:
         try:
             name, message = codec.decode(value, READS)
         except codec.Rejected as rejected:
-            log.error("message on %s at %d cannot be read: %s", topic, offset, rejected)
+            log.error("message cannot be read", extra={"source": topic, "count": offset, "reason": rejected.reason})
             self._writer.skip(self._team, place, offset + 1)
             return
         self._writer.take(self._team, name, message, place, offset + 1)

@@ -144,7 +144,7 @@ def row(
         "alert_id": cut["alert_id"],
         "reference": cut["alert_id"][:8],
         "state": cut["state"],
-        "badge": words.STATES[cut["state"]] if taken is None or not open_ else "Taken",
+        "badge": words.badge(cut["state"], cut["direction"], taken is not None),
         "step_down": cut["direction"] == "step_down",
         "headline": words.headline(cut["direction"], cut["state"]),
         "open": open_,
@@ -228,6 +228,13 @@ def _people(records: Iterable[bytes], names: Mapping[bytes, Named]) -> dict[str,
     }
 
 
+def _call_about(cut: Mapping[str, Any], config: Config) -> Call:
+    """Whom to call: the responsible team where a child presented here, else those it presented to."""
+    if cut["kind"] == "presented":
+        return call(cut["presented_to"], config)
+    return Call(config.team_name(cut["responsible_team"]), cut["office_number"], cut["out_of_hours_number"])
+
+
 def presented(cut: Mapping[str, Any], names: Mapping[bytes, Named], config: Config, now: int) -> Presented:
     """One presence notice in words.
 
@@ -246,8 +253,7 @@ def presented(cut: Mapping[str, Any], names: Mapping[bytes, Named], config: Conf
     }
     if "presented_to" in cut:
         made["where"] = config.agency_name(cut["presented_to"])
-        name = config.team_name(cut["responsible_team"])
-        made["call"] = Call(name, cut["office_number"], cut["out_of_hours_number"])
+        made["call"] = _call_about(cut, config)
     if "status" in cut:
         made["status"] = words.PRESENCE.get(cut["status"], cut["status"])
     if "records" in cut:

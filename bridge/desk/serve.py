@@ -6,7 +6,6 @@ Decides the order of opening and closing, and what a start that fails says. The 
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,11 +17,13 @@ import redis.asyncio
 import uvicorn
 from starlette.applications import Starlette
 
+from bridge import logs
+from bridge.clock import PartnershipClock, wall_ms
+from bridge.config import ConfigError
 from bridge.desk import audit as audits
 from bridge.desk import config as configs
 from bridge.desk.accounts import Accounts
 from bridge.desk.app import build
-from bridge.desk.clock import Clock, wall_ms
 from bridge.desk.desk import Desk
 from bridge.desk.feed import Feed, KafkaFeed
 from bridge.desk.inbox import Reader, Taken, Writer
@@ -31,14 +32,12 @@ from bridge.desk.respond import KafkaResponder
 from bridge.desk.sessions import Sessions, secret
 from bridge.keyfiles import KeyFault
 
-log = logging.getLogger("sightline.desk")
-
 
 def application(config: configs.Config) -> Starlette:
     """The desk of one agency, ready to serve; its feeds start and stop with it.
 
     Raises:
-        ConfigFault, AuditDown, KeyFault, OSError: Something it needs cannot be had; the message says what.
+        ConfigError, AuditDown, KeyFault, OSError: Something it needs cannot be had; the message says what.
     """
     connection = redis.asyncio.Redis.from_url(config.redis_url)
     accounts = Accounts(config.accounts)
@@ -54,7 +53,7 @@ def application(config: configs.Config) -> Starlette:
         names=Names(StorePeople(config.store, config.keys), audit),
         audit=audit,
         responder=KafkaResponder(config),
-        now=Clock(config.clock),
+        now=PartnershipClock(config.clock) if config.clock is not None else wall_ms,
         wall=wall_ms,
     )
     writer = Writer(redis.Redis.from_url(config.redis_url), config.agency)
@@ -104,15 +103,15 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain, PEM")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="private key, PEM")
     args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    logs.setup()
     try:
         config = configs.load(args.config)
         app = application(config)
-    except (configs.ConfigFault, KeyFault, audits.AuditDown, OSError, redis.RedisError) as error:
+    except (ConfigError, KeyFault, audits.AuditDown, OSError, redis.RedisError) as error:
         sys.stderr.write(f"sightline desk: {error}\n")
         return 2
     uvicorn.run(
-        app, host=args.host, port=args.port, access_log=False, log_level="warning", server_header=False,
+        app, host=args.host, port=args.port, access_log=False, log_config=None, server_header=False,
         timeout_graceful_shutdown=3, ssl_certfile=args.tls_cert, ssl_keyfile=args.tls_key,
     )  # fmt: skip
     return 0

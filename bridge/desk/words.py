@@ -149,6 +149,13 @@ def joined(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
 
 
+def badge(state: str, direction: str, taken: bool) -> str:
+    """State in a word or two."""
+    if state in ("raised", "updated"):
+        return "Taken" if taken else "Step down" if direction == "step_down" else STATES[state]
+    return STATES[state]
+
+
 def headline(direction: str, state: str) -> str:
     """What an alert says, in one line that holds for every rung."""
     if state == "retracted":

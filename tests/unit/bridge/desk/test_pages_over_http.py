@@ -12,6 +12,7 @@ from bridge.desk.app import BODY_MAX_BYTES, HEADERS
 from bridge.desk.audit import AuditDown, entries, verify
 from bridge.desk.rungs import ALERT_FIELDS, PRESENCE_FIELDS
 from bridge.desk.sessions import ATTEMPTS_MAX
+from bridge.logs import JsonLines
 from tests.unit.bridge.desk.support import ANN, BEN, HOUR_MS, NOW, Client, Made, alert, presence, sign_in, token
 
 ALERT = "a1" * 16
@@ -86,7 +87,7 @@ def test_no_page_shows_a_field_above_the_rung(make: Callable[..., Made], rung: i
 @pytest.mark.parametrize("rung", range(5))
 def test_no_presence_shows_a_field_above_the_rung(make: Callable[..., Made], rung: int) -> None:
     made = make({"sam": rung})
-    made.arrives(presence(presented_to="zz-agency", responsible_team="yy-team", contacts=19))
+    made.arrives(presence(kind="known_call", presented_to="zz-agency", responsible_team="yy-team", contacts=19))
     with Client(made) as client:
         sign_in(client)
         page = client.get("/presence/mash").text
@@ -262,8 +263,9 @@ def test_a_fault_logs_no_name(
 
     monkeypatch.setattr(type(desk.people), "person", fails)
     client.get("/inbox/mash")
-    assert "RuntimeError" in caplog.text
-    assert "Quillfeather" not in caplog.text
+    said = [JsonLines().format(record) for record in caplog.records]
+    assert any("RuntimeError" in line for line in said)
+    assert not [line for line in said if "Quillfeather" in line]
 
 
 def test_names_are_in_no_address_and_no_title(desk: Made, client: Client) -> None:
