@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge import matchkeys, tokens
-from bridge.minhash import HASH_BYTES, keyed_rows, minima, prf
+from bridge.minhash import HASH_BYTES, keyed_hash, keyed_rows, minima, prf
 from bridge.normalise import Person, normalise
 from schemas.crypto import derive
 from schemas.identity import BLOCK_BYTES, FIELD_BYTES, FIELDS, SCHEMA_EPOCH, TOKEN_BYTES, TOKENS, Identity
@@ -46,7 +46,7 @@ class Encoder:
             return derive(linkage_key, f"{purpose}|key epoch {key_epoch}|schema epoch {SCHEMA_EPOCH}")
 
         def keyed(purpose: str, size: int) -> hashlib.blake2b:
-            return hashlib.blake2b(key=subkey(purpose), digest_size=size)
+            return keyed_hash(subkey(purpose), size)
 
         strict = profile == "strict"
         self._key_epoch = key_epoch
