@@ -50,10 +50,9 @@ class Crew:
         file.write_text(json.dumps(settings, indent=1))
         self.ports[name] = free_port()
         process = Process(
-            name,
             [sys.executable, str(ROOT / "cli.py"), *command, "--config", str(file), "--metrics-port",
              str(self.ports[name])],
-            self._folder / "logs" / f"{name}.log", self._watchdog, folder=ROOT,
+            self._folder / "logs" / f"{name}.log", self._watchdog,
         )  # fmt: skip
         process.start()
         with self._lock:

@@ -56,7 +56,7 @@ def make(folder: Path, effective_at: int) -> Made:
     keys.make_partnership(key_folder, PARTNERSHIP, tuple(AGENCIES), APPROVERS)
     register = _register(key_folder)
     register_file = folder / "register.json"
-    register_file.write_text(json.dumps({"partnerships": {PARTNERSHIP: register}}, indent=1))
+    register_file.write_text(json.dumps(register, indent=1))
     bodies = {"register": register, "rules": _rules()}
     controls = tuple(
         (name.encode(), sign_control(key_folder, name, 1, effective_at, json.dumps(body, sort_keys=True)))

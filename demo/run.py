@@ -21,9 +21,10 @@ from demo import partnership, settings, verdict
 from demo.crew import Crew, wait_for
 from demo.listen import Clock, Listener
 from demo.screen import Screen
-from demo.stack import ALL, Connector, Stack, StackError
+from demo.stack import Connector, Stack, StackError
 from demo.stack.processes import Watchdog
-from demo.world import DAY_MS, END_MS, T0_MS, World
+from demo.world import END_MS, T0_MS, World
+from demo.world.base import DAY_MS
 from demo.world.writer import Live, load
 
 LIVE_S: Final = 120.0  # wall seconds of the live year
@@ -93,7 +94,7 @@ class Demo:
     def run(self) -> dict[str, Any]:
         """Everything from the first process to the judgement; all processes are gone afterwards."""
         agencies, teams = tuple(partnership.AGENCIES), tuple(partnership.TEAMS)
-        stack = Stack(self._folder / "stack", agencies, teams, partnership.PARTNERSHIP, self._screen.component, ALL)
+        stack = Stack(self._folder / "stack", agencies, teams, partnership.PARTNERSHIP, self._screen.component)
         self._screen.phase("starting the stack")
         making = threading.Thread(target=self._world.truth, name="world")
         making.start()

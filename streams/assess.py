@@ -131,9 +131,11 @@ def advance(p: Partnership, now: int, *, tick: bool) -> None:
             p.notices.forget(rid)
             del p.tables["records"][rid]
     _say(p, p.watch.advance(now))
-    if tick and p.register is not None:
+    if p.register is None:
+        return
+    _tell_model(p, now)
+    if tick:
         _tell_feeds(p, now)
-        _tell_model(p, now)
         _tell_caseload(p, now)
 
 
@@ -201,7 +203,10 @@ def _tell_feeds(p: Partnership, now: int) -> None:
 
 def _tell_model(p: Partnership, now: int) -> None:
     model = p.watch.model
-    _tell(p, "model:score", {"phase": p.watch.phase, "version": model.version, "stage": model.stage}, now)
+    current = (p.watch.phase, model.version, model.stage)
+    if current != p.model_told:
+        p.model_told = current
+        _tell(p, "model:score", {"phase": current[0], "version": current[1], "stage": current[2]}, now)
 
 
 def _tell_caseload(p: Partnership, now: int) -> None:

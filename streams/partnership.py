@@ -96,6 +96,7 @@ class Partnership:
             self.notices.directory = _directory(self.register)
         self.watch = Watch(self.name, self.keyring.entity_key, self.tables, Facts(self))
         self.watch.ready()
+        self.model_told: tuple[str, int, str] | None = None
 
     def _refresh_live(self) -> None:
         self.all_live = self.register is not None and all(

@@ -6,9 +6,10 @@ Decides rows of the pas schema.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from demo.world.agency import Maker, values
-from demo.world.base import BACKFILL_DAYS, LIVE_DAYS, day_of, ms, utc
+from demo.world.base import BACKFILL_DAYS, DAY_MS, LIVE_DAYS, day_of, ms, utc
 from demo.world.events import WorldEvent
 from demo.world.noise import BABY_NAME, Copy
 from demo.world.people import Person
@@ -40,36 +41,32 @@ class Hospital(Maker):
 
     def enrol(self, person: Person, copy: Copy, at_ms: int) -> None:
         """A patient and an address; a newborn is "Baby" until the name is known."""
-        newborn = 0 <= at_ms - person.born_at < 5 * 86_400_000 and self.random.random() < BABY_NAME
-        self._patient(person, replace(copy, given="Baby", middle="") if newborn else copy, at_ms)
+        newborn = 0 <= at_ms - person.born_at < 5 * DAY_MS and self.random.random() < BABY_NAME
+        self.book.put(
+            at_ms, "pas.patient",
+            self._patient(person, replace(copy, given="Baby", middle="") if newborn else copy)
+            | {
+                "sensitive_flag": "Y" if self.restricted(person) else "N", "registered_at": utc(at_ms),
+                "ethnic_code": self.population.households[person.household].group,
+            },
+        )  # fmt: skip
         if newborn:
-            self._patient(person, copy, ms(person.born_day + NAMED_DAYS))
-        first = {
-            "sensitive_flag": "Y" if self.restricted(person) else "N", "registered_at": utc(at_ms),
-            "ethnic_code": self.population.households[person.household].group,
-        }  # fmt: skip
-        self.book.put(at_ms, "pas.patient", {"patient_no": self.keys[person.id], **first})
+            self.amend(person, copy, ms(person.born_day + NAMED_DAYS))
         if copy.address:
-            self._address(person, copy.address, at_ms)
+            self.move(person, copy.address, at_ms)
 
     def amend(self, person: Person, copy: Copy, at_ms: int) -> None:
         """Names, birth date and number again."""
-        self._patient(person, copy, at_ms)
+        self.book.put(at_ms, "pas.patient", self._patient(person, copy))
+
+    def _patient(self, person: Person, copy: Copy) -> dict[str, Any]:
+        return values(
+            patient_no=self.keys[person.id], nhs_no=copy.nhs, given_name=copy.given, other_names=copy.middle,
+            family_name=copy.surname, birth_date=copy.dob,
+        )  # fmt: skip
 
     def move(self, person: Person, address: Address, at_ms: int) -> None:
         """One more address; the newest counts."""
-        self._address(person, address, at_ms)
-
-    def _patient(self, person: Person, copy: Copy, at_ms: int) -> None:
-        self.book.put(
-            at_ms, "pas.patient",
-            values(
-                patient_no=self.keys[person.id], nhs_no=copy.nhs, given_name=copy.given, other_names=copy.middle,
-                family_name=copy.surname, birth_date=copy.dob,
-            ),
-        )  # fmt: skip
-
-    def _address(self, person: Person, address: Address, at_ms: int) -> None:
         self.book.put(
             at_ms, "pas.patient_address",
             values(
