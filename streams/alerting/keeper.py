@@ -26,6 +26,7 @@ from streams.risk.model import Scored, score
 from streams.risk.steer import Steering
 from streams.risk.study import ONLY, Scholar
 
+HOUSEHOLDS_MAX: Final = 50_000  # read and kept, about 1 kB each
 LINKS_CORRECTED: Final = "links were corrected"
 FACTS_CORRECTED: Final = "facts or links were corrected"
 RECORDS_GONE: Final = "records are gone"
@@ -45,6 +46,7 @@ class Keeper:
         self.schedule = Schedule()
         self.pending: set[bytes] = set()
         self._seen: dict[bytes, tuple[int, Household, Scored]] = {}
+        self._households: dict[bytes, Household] = {}
         self._out: list[Notice] = []
         self._rules: Rules | None = None
         self._version = 0
@@ -56,11 +58,30 @@ class Keeper:
     def ready(self) -> None:
         """Make what is derived from the rows."""
         self.pending = {key for key, row in self.rows.items() if row.state == PENDING}
-        self.forget_sights()
+        self.forget_households()
 
     def forget_sights(self) -> None:
         """What was seen may have changed."""
         self._seen.clear()
+
+    def forget_households(self) -> None:
+        """Any facts may have changed."""
+        self._households.clear()
+        self._seen.clear()
+
+    def changed(self, key: bytes) -> None:
+        """The facts of a household changed: it has to be read again."""
+        self._households.pop(key, None)
+        self._seen.pop(key, None)
+
+    def household(self, key: bytes) -> Household:
+        """A household as it is known now; read once until it changes."""
+        known = self._households.get(key)
+        if known is None:
+            if len(self._households) >= HOUSEHOLDS_MAX:
+                self._households.clear()
+            known = self._households[key] = read(self._facts, key)
+        return known
 
     def said(self) -> list[Notice]:
         """What there is to tell since the last call."""
@@ -71,7 +92,7 @@ class Keeper:
         """Moment, facts and score of a household; looked up once a message."""
         seen = self._seen.get(key)
         if seen is None or seen[0] != now:
-            household = read(self._facts, key)
+            household = self.household(key)
             seen = self._seen[key] = (now, household, score(self._scholar.model, household, now))
         return seen
 

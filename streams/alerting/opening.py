@@ -23,6 +23,7 @@ from streams.risk.household import REFERRAL, Facts, Household, read
 from streams.risk.model import score
 from streams.risk.study import ONLY, Scholar
 
+HOUSEHOLDS_MAX: Final = 50_000  # read and kept, about 1 kB each
 WALK_PER_CALL: Final = 400  # steps of the walk in one call, about 15 ms
 TUNE_PER_CALL: Final = 25  # households in one call, about 20 ms
 OPEN_PER_CALL: Final = 200  # households in one call, about 10 ms
@@ -145,6 +146,8 @@ class Opening:
     def _household(self, key: bytes) -> Household:
         known = self._read.get(key)
         if known is None:
+            if len(self._read) >= HOUSEHOLDS_MAX:
+                self._read.clear()
             known = self._read[key] = read(self._facts, key)
         return known
 
@@ -174,7 +177,7 @@ class Opening:
         return choose(counts, rules.budget_per_1000_month * children / 1000 * 12)
 
     def _past(self, household: Household, until: int) -> list[tuple[int, int]]:
-        """Scores over the last year by the weights of now: at events and weekly between them."""
+        """Scores over the last year by the weights of now: at events and now and then between them."""
         if not household.children:
             return [(until, -1)]
         start = until - TUNE_MS

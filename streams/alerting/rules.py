@@ -79,7 +79,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clear_dwell_days: int = 14
     step_down_ratio: float = 0.3
     step_down_dwell_days: int = 28
-    publish_days: int = 7
+    publish_days: int = 28  # four-weekly costs no accuracy, RISK section 4; and moves scores least often
     feed_limit_s: int = 14 * 86_400
     prior: str = "donor"
     day_starts: int = 9 * 60

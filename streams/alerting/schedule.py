@@ -1,43 +1,32 @@
-"""What is due when: each household's day, and the moments its row asked for.
+"""What is due when: each household's tick, and the moments its row asked for.
 
 Decides the order in which time reaches households. Derived from rows: made again after a recovery, the same.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
-from streams.risk.examples import TICK_MS, phase
-from streams.risk.features import DAY_MS
+from streams.risk.examples import next_tick
 
-DAILY: Final = 0
+TICK: Final = 0
 ASKED: Final = 1
 
 
 class Due(NamedTuple):
-    """A household whose time has come; `rank` is `DAILY` or `ASKED`."""
+    """A household whose time has come; `rank` is `TICK` or `ASKED`."""
 
     at: int
     rank: int
     household: bytes
 
 
-def next_day(household: bytes, after: int) -> int:
-    """First moment later than `after` at which a household has its daily look: spread evenly over the day."""
-    offset = phase(household) % DAY_MS
-    return offset + ((after - offset) // DAY_MS + 1) * DAY_MS
-
-
-def is_tick(household: bytes, at: int) -> bool:
-    """Whether a household's daily look is also its tick, once in `TICK_MS`."""
-    return (at - phase(household)) % TICK_MS == 0
-
-
 def _next_after(household: bytes, after: tuple[int, bytes]) -> int:
-    at = next_day(household, after[0] - 1)
-    return at if (at, household) > after else next_day(household, at)
+    at = next_tick(household, after[0] - 1)
+    return at if (at, household) > after else next_tick(household, at)
 
 
 class Schedule:
@@ -52,15 +41,15 @@ class Schedule:
         Args:
             households: All households.
             asked: (moment, household) that rows ask for.
-            after: Daily looks up to this moment, and at it up to this household, were had.
+            after: Ticks up to this moment, and at it up to this household, were had.
         """
-        self._heap = [Due(_next_after(house, after), DAILY, house) for house in households]
+        self._heap = [Due(_next_after(house, after), TICK, house) for house in households]
         self._heap += [Due(at, ASKED, house) for at, house in asked]
         heapify(self._heap)
 
     def add(self, household: bytes, after: int) -> None:
         """A household came to be."""
-        heappush(self._heap, Due(next_day(household, after), DAILY, household))
+        heappush(self._heap, Due(next_tick(household, after), TICK, household))
 
     def ask(self, at: int, household: bytes) -> None:
         """A row asks to be looked at."""
@@ -76,3 +65,27 @@ class Schedule:
             if due != last:
                 last = due
                 yield due
+
+
+class Roll:
+    """All households in order of id: what a sweep walks. Derived, and kept as households come and go."""
+
+    def __init__(self, households: Iterable[bytes]) -> None:
+        self._order = sorted(households)
+
+    def exchange(self, gone: Iterable[bytes], come: Iterable[bytes]) -> None:
+        """Households changed; those that are in both stay."""
+        come_, gone_ = set(come), set(gone)
+        for household in sorted(gone_ - come_):
+            place = bisect_left(self._order, household)
+            if place < len(self._order) and self._order[place] == household:
+                del self._order[place]
+        for household in sorted(come_):
+            place = bisect_left(self._order, household)
+            if place == len(self._order) or self._order[place] != household:
+                self._order.insert(place, household)
+
+    def after(self, household: bytes, count: int) -> list[bytes]:
+        """The next so many households later than one."""
+        place = bisect_right(self._order, household)
+        return self._order[place : place + count]

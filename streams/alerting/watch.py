@@ -21,7 +21,7 @@ from streams.alerting.notice import Alert, Notice, ScoreNotice
 from streams.alerting.opening import Opening, teaches
 from streams.alerting.responses import answer
 from streams.alerting.rules import Refused, Rules, parse_rules
-from streams.alerting.schedule import DAILY, is_tick
+from streams.alerting.schedule import TICK, Roll
 from streams.alerting.telling import Episodes
 from streams.risk import steer
 from streams.risk.contribution import Contribution
@@ -35,6 +35,7 @@ from streams.risk.steer import Steering
 from streams.risk.study import ONLY, Horizon, Scholar, Study
 from streams.state import Spec
 
+SWEEP_PER_CALL: Final = 100  # households judged in one call of a sweep, about 10 ms
 DUE_PER_CALL: Final = 256  # households looked at in one call because of time; more wait for the next message
 
 
@@ -50,13 +51,14 @@ class Clock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How far time has been dealt with.
 
     Attributes:
-        at: Daily looks before this were had (ms).
+        at: Ticks before this were had (ms).
         household: And at it, those up to this one.
-        children: Children counted in the last full cycle of looks.
+        children: Children counted in the last full cycle of ticks.
         counting: Children counted so far in this one.
         counted_at: When this cycle began.
         published_at: Last publication.
-        changed_at: When model, rules or line last changed: households looked at before that are looked at again.
+        sweeping: Weights, rules or line changed, and households after `swept` have not been judged by them yet.
+        swept: How far the sweep has come.
     """
 
     at: int = 0
@@ -65,7 +67,8 @@ class Clock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     counting: int = 0
     counted_at: int = 0
     published_at: int = 0
-    changed_at: int = 0
+    sweeping: bool = False
+    swept: bytes = b""
 
 
 SPECS: Final = (
@@ -105,6 +108,7 @@ class Watch:
         self._opening = Opening(tables, facts, self._scholar)
         self._keeper = Keeper(key, tables, facts, self._scholar)
         self._fresh: set[bytes] = set()
+        self._roll: Roll | None = None
         self._rules: Rules | None = None
 
     def ready(self) -> None:
@@ -112,6 +116,7 @@ class Watch:
         self._configure()
         self._opening.ready()
         self._keeper.ready()
+        self._roll = None
         if self.phase == "live":
             self._load_schedule()
 
@@ -128,7 +133,7 @@ class Watch:
         self._rules_rows[ONLY] = RulesRow(body, version, now)
         self._scholar.flush()
         self._configure()
-        self._mark(changed_at=now)
+        self._sweep()
         steering = self._steerings.get(ONLY)
         if rules.raise_at and steering is not None:
             self._steerings[ONLY] = msgspec.structs.replace(steering, raise_ppm=round(rules.raise_at * steer.MICRO))
@@ -167,10 +172,12 @@ class Watch:
         fresh, self._fresh = self._fresh, set()
         if self.phase != "live":
             self._opening.changed()
+            self._keeper.forget_households()
             return []
         home = {record: self._facts.household(record) for record in records}
         sampled = {home[record] for record in fresh if record in home}
         for key in sorted(set(home.values())):
+            self._keeper.changed(key)
             self._keeper.look(key, now, committed_at, undone=undone)
             if key in sampled:
                 self._keeper.sample(key, now)
@@ -182,10 +189,14 @@ class Watch:
         """Households changed: histories follow the children, and each is judged afresh."""
         if self.phase != "live":
             self._opening.changed()
+            self._keeper.forget_households()
             return []
-        self._keeper.forget_sights()
+        old, new = {members[0] for members in before}, {members[0] for members in after}
+        for key in old | new:
+            self._keeper.changed(key)
+        if self._roll is not None:
+            self._roll.exchange(old, new)
         self._keeper.regroup(before, after, now, committed_at)
-        old = {members[0] for members in before}
         split = any(not any(set(whole) <= set(part) for part in after) for whole in before)
         for members in sorted(after):
             if members[0] not in old:
@@ -202,16 +213,16 @@ class Watch:
             self._go_live(self._rules, now)
             return self._keeper.said()
         self._scholar.resolve(now)
+        budget = self._budget(self._rules)
+        self._steer(steer.fill(self._steerings[ONLY], now, budget))
         if now >= self._clock.published_at + self._rules.publish_days * DAY_MS:
-            self._scholar.publish(now, self._steerings[ONLY])
-            self._mark(published_at=now, changed_at=now)
-            self._keeper.forget_sights()
+            self._publish(self._rules, now, budget)
         self._scholar.flush()
-        self._steer(self._rules, now)
         self._serve_pending(now)
+        self._sweep_on(now)
         for due in self._keeper.schedule.pop(now, DUE_PER_CALL):
-            if due.rank == DAILY:
-                self._daily(due.household, due.at, now)
+            if due.rank == TICK:
+                self._tick(due.household, due.at, now)
             else:
                 row = self._keeper.rows.get(due.household)
                 if row is not None and row.due_at == due.at:
@@ -281,7 +292,7 @@ class Watch:
         line = self._opening.advance(rules, now, look)
         if line is not None:
             children = self._opening.cursor.children
-            self._mark(children=children, counted_at=now, published_at=now, changed_at=now)
+            self._mark(children=children, counted_at=now, published_at=now)
             self._steerings[ONLY] = steer.begin(line, now, self._budget(rules))
         if self.phase == "live":
             self._mark(at=now)
@@ -292,14 +303,19 @@ class Watch:
         children = max(1, self._clock.children)
         return steer.budget(rules.budget_per_1000_month, children, rules.over_budget, rules.burst_days)
 
-    def _steer(self, rules: Rules, now: int) -> None:
-        before, budget = self._steerings[ONLY], self._budget(rules)
-        steering = steer.fill(before, now, budget)
-        if not rules.raise_at and now >= steer.due(steering):
-            steering = steer.move(steering, now, budget, len(self._keeper.pending))
-            self._mark(changed_at=now)
-        if steering != before:
+    def _steer(self, steering: Steering) -> None:
+        if steering != self._steerings[ONLY]:
             self._steerings[ONLY] = steering
+
+    def _publish(self, rules: Rules, now: int, budget: steer.Budget) -> None:
+        """New weights, and once a month a new line; then everyone is judged by them."""
+        steering = self._steerings[ONLY]
+        self._scholar.publish(now, steering)
+        if not rules.raise_at and steer.is_due(steering, now):
+            self._steer(steer.move(steering, now, budget, len(self._keeper.pending)))
+        self._mark(published_at=now)
+        self._sweep()
+        self._keeper.forget_sights()
 
     def _serve_pending(self, now: int) -> None:
         """Raise what was queued, highest first, as far as there is room."""
@@ -308,26 +324,35 @@ class Watch:
             for key in sorted(keeper.pending, key=lambda key: (-keeper.sight(key, now)[2].score_ppm, key)):
                 keeper.look(key, now, None)
 
-    def _daily(self, key: bytes, at: int, now: int) -> None:
-        """A household's daily look: its tick once in a cycle, and a new judgement if anything general changed."""
-        self._mark(at=at, household=key)
-        tick, changed = is_tick(key, at), self._clock.changed_at > at - DAY_MS
-        if not (tick or changed):
-            if self._facts.household_records(key):
-                self._keeper.schedule.add(key, at)
+    def _sweep(self) -> None:
+        """Something general changed: every household is judged again, a bounded number a message."""
+        self._mark(sweeping=True, swept=b"")
+
+    def _sweep_on(self, now: int) -> None:
+        if not self._clock.sweeping:
             return
+        if self._roll is None:
+            self._roll = Roll(self._facts.households())
+        batch = self._roll.after(self._clock.swept, SWEEP_PER_CALL)
+        for key in batch:
+            self._keeper.look(key, now, None)
+        if batch:
+            self._mark(swept=batch[-1])
+        else:
+            self._mark(sweeping=False, swept=b"")
+
+    def _tick(self, key: bytes, at: int, now: int) -> None:
+        """A household's tick: it is counted, and may become an example."""
+        self._mark(at=at, household=key)
         _, household, scored = self._keeper.sight(key, now)
         if not household.records:
             return
         self._keeper.schedule.add(key, at)
-        if tick:
-            self._count(len(household.children), now)
-            weight = weight_at_tick(key, scored.sums, at)
-            example = take(household, vector(scored.sums, len(household.children)), now, weight, tick=True)
-            if weight and example is not None:
-                self._scholar.take(key, example)
-        if changed:
-            self._keeper.look(key, now, None)
+        self._count(len(household.children), now)
+        weight = weight_at_tick(key, scored.sums, at)
+        example = take(household, vector(scored.sums, len(household.children)), now, weight, tick=True)
+        if weight and example is not None:
+            self._scholar.take(key, example)
 
     def _count(self, children: int, now: int) -> None:
         clock = self._clock

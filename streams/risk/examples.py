@@ -17,7 +17,9 @@ from streams.risk.learn import Learner
 
 GAP_MS: Final = 7 * DAY_MS  # at events at most one example a household in this time
 TICK_MS: Final = 28 * DAY_MS  # and one at each tick
-QUIET_ONE_IN: Final = 8  # quiet households at ticks, with as much weight
+ACTIVE_ONE_IN: Final = 4  # of active households at ticks: events teach more, RISK section 4 learned a quarter too
+QUIET_ONE_IN: Final = 32  # of quiet ones, with `QUIET_WEIGHT`, so that both stand for as many
+QUIET_WEIGHT: Final = QUIET_ONE_IN // ACTIVE_ONE_IN
 CALIBRATE_ONE_IN: Final = 2  # examples at events that are kept until the long label is known
 CALIBRATION_ROWS: Final = 4096
 
@@ -68,11 +70,11 @@ def active(of: Sums) -> bool:
 def weight_at_tick(household: bytes, of: Sums, at: int) -> int:
     """How much a household's example at a tick stands for; 0 if it is not taken.
 
-    Quiet ones are taken one in `QUIET_ONE_IN`, chosen by a hash of household and tick.
+    Chosen by a hash of household and tick, so that it does not depend on who else there is.
     """
-    if active(of):
-        return 1
-    return QUIET_ONE_IN if crc32(b"%d" % (at // TICK_MS), crc32(household)) % QUIET_ONE_IN == 0 else 0
+    quiet = not active(of)
+    chosen = crc32(b"%d" % (at // TICK_MS), crc32(household)) % (QUIET_ONE_IN if quiet else ACTIVE_ONE_IN) == 0
+    return 0 if not chosen else QUIET_WEIGHT if quiet else 1
 
 
 def take(household: Household, x: Vector, at: int, weight: int, *, tick: bool) -> Example | None:

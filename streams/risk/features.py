@@ -1,8 +1,10 @@
-"""The 25 numbers a household is judged by, exact in any order.
+"""The 26 numbers a household is judged by, exact in any order.
 
-Decides how contributions become decayed sums and sums become features (RISK section 3, last row). Each contribution
-is decayed to `now`, rounded to a fixed-point integer and only then added, so that records, people and households sum
-to the same integers in whatever order they are linked, corrected or split. Does not decide what a feature weighs.
+Decides how contributions become decayed sums and sums become features: RISK section 3, last row, without referrals
+(they write the label), with grave events (any agency's own rule is one of them) and protective volume. Each
+contribution is decayed to `now`, rounded to a fixed-point integer and only then added, so that records, people and
+households sum to the same integers in whatever order they are linked, corrected or split. Does not decide what a
+feature weighs.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Iterable
 from math import exp, log, log1p, sqrt
 from typing import Final
 
-from schemas.event import ADVERSE_FAMILIES, AGENCY_KINDS, FAMILIES
+from schemas.event import ADVERSE_FAMILIES, AGENCY_KINDS, FAMILIES, SEVERITY_MAX
 from schemas.profile import AGE_BANDS
 from streams.risk.contribution import Contribution
 
@@ -37,14 +39,15 @@ TOTAL_7: Final = AGENCY_AT + AGENCIES
 TOTAL_120: Final = TOTAL_7 + 1  # without contact
 CONTACT_120: Final = TOTAL_120 + 1
 PROTECTIVE_120: Final = CONTACT_120 + 1
-SUMS: Final = PROTECTIVE_120 + 1
+GRAVE_30: Final = PROTECTIVE_120 + 1  # events of the highest severity, at 30 days
+SUMS: Final = GRAVE_30 + 1
 
 NAMES: Final = (
     *ADVERSE_FAMILIES, "protective", *(f"agency_{kind}" for kind in AGENCY_KINDS), "distinct", "burst",
     "age_0_4", "age_5_10", "age_11_15", "age_16", "children", "total_30", "total_120", "distinct_total",
-    "protective_total",
+    "protective_total", "grave",
 )  # fmt: skip
-WIDTH: Final = len(NAMES)  # 25
+WIDTH: Final = len(NAMES)  # 26
 DISTINCT: Final = NAMES.index("distinct")
 BURST: Final = NAMES.index("burst")
 AGE_AT: Final = NAMES.index("age_0_4")
@@ -84,6 +87,8 @@ def sums(contributions: Iterable[Contribution], now: int) -> Sums:
                 out[family] += int(severity * unit_30 + 0.5)
                 out[TOTAL_120] += int(severity * unit_120 + 0.5)
                 adverse += severity
+                if severity == SEVERITY_MAX:
+                    out[GRAVE_30] += int(unit_30 + 0.5)
             elif family == CONTACT:
                 out[CONTACT] += int(severity * unit_30 + 0.5)
                 out[CONTACT_120] += int(severity * unit_120 + 0.5)
@@ -139,6 +144,7 @@ def vector(of: Sums, children: int) -> Vector:
         log_120,
         distinct * log_120,
         int(log1p(of[PROTECTIVE_120] / UNIT) * log_120 + 0.5),
+        int(log1p(of[GRAVE_30] / UNIT) * MICRO + 0.5),
     )  # fmt: skip
 
 
@@ -175,6 +181,7 @@ def rates(of: Sums, x: Vector) -> tuple[float, ...]:
         rate_total,
         rate_total * x[DISTINCT] / MICRO,
         log1p(protective / UNIT) * rate_total + log1p(total_120 / UNIT) * rate_protective,
+        fast * of[GRAVE_30] / (UNIT + of[GRAVE_30]),
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from streams.risk.model import PPM
 
 WARM_MS: Final = 90 * DAY_MS  # sums need a past before the first example
 TUNE_MS: Final = 365 * DAY_MS  # the line is chosen over the last year: every season once
-GRID_MS: Final = 7 * DAY_MS  # between events a score is looked at weekly: it only decays
+GRID_MS: Final = 28 * DAY_MS  # between events a score is looked at as often: it only decays
 CANDIDATES: Final = tuple(round(PPM / (1 + exp(-(-4.6 + 0.15 * step)))) for step in range(48))
 """Lines tried, from 1 % to 92 % in equal steps of log-odds."""
 

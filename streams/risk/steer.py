@@ -103,9 +103,9 @@ def hold(was: Steering) -> Steering:
     return msgspec.structs.replace(was, queued=was.queued + 1)
 
 
-def due(was: Steering) -> int:
-    """When the line moves next (ms)."""
-    return was.moved_at + MONTH_MS
+def is_due(was: Steering, now: int) -> bool:
+    """Whether the line has stood for about a month: it moves at a publication of weights, never between."""
+    return now - was.moved_at > MONTH_MS * 9 // 10
 
 
 def move(was: Steering, now: int, of: Budget, waiting: int) -> Steering:
