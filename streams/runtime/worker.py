@@ -18,25 +18,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import mode.loop
+import faust
+import uvloop
+from faust.transport import drivers
 
-mode.loop.use("uvloop")  # before anything makes a loop
-
-import faust  # noqa: E402
-from faust.transport import drivers  # noqa: E402
-
-import topology  # noqa: E402
-from schemas.crypto import NONCE_BYTES, Aead  # noqa: E402
-from streams.agents.partnership import partnership  # noqa: E402
-from streams.runtime import faults, kafka, logs, metrics, settings, snapshots  # noqa: E402
-from streams.runtime.commit_log import KafkaCommits  # noqa: E402
-from streams.runtime.commits import Damaged  # noqa: E402
-from streams.runtime.exits import Exit, leave  # noqa: E402
-from streams.runtime.lane import Lane, Machine, Setting, Taken, UnknownOutcome, Unloadable  # noqa: E402
-from streams.runtime.positions import Positions  # noqa: E402
-from streams.runtime.transport import ChunkTopic  # noqa: E402
-from streams.runtime.watchdog import Watchdog  # noqa: E402
-from streams.state import Outcome  # noqa: E402
+import topology
+from schemas.crypto import NONCE_BYTES, Aead
+from streams.agents.partnership import partnership
+from streams.runtime import faults, kafka, logs, metrics, settings, snapshots
+from streams.runtime.commit_log import KafkaCommits
+from streams.runtime.commits import Damaged
+from streams.runtime.exits import Exit, leave
+from streams.runtime.lane import Lane, Machine, Setting, Taken, UnknownOutcome, Unloadable
+from streams.runtime.positions import Positions
+from streams.runtime.transport import ChunkTopic
+from streams.runtime.watchdog import Watchdog
+from streams.state import Outcome
 
 REWINDS_MAX: Final = 50  # without progress; the journal then lacks what the state needs
 BUFFER_CHUNKS: Final = 16  # Faust counts chunks here
@@ -206,6 +203,7 @@ def run(config: settings.Worker, metrics_port: int) -> int:
     """
     keyring = settings.plugin(config.keyring)(Path(config.keys))
     metrics.serve(metrics_port)
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # for the consumer's thread too
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     log = KafkaCommits(config.kafka, config.group)
