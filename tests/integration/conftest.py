@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,6 +47,12 @@ def stack_stopped_after(stack: Stack) -> Iterator[None]:
         yield
     finally:
         stack.stop()
+
+
+@pytest.fixture(scope="session")
+def start_stack() -> Callable[..., AbstractContextManager[Stack]]:
+    """Starts a stack for a test that must not share one: `with start_stack(folder, parts={PLATFORM}) as stack`."""
+    return running
 
 
 @pytest.fixture(scope="session")
