@@ -22,6 +22,7 @@ from streams.runtime import commits
 from streams.step import make_machine
 
 READ_TIMEOUT_S = 30.0  # the broker is on this machine: longer silence is an error
+QUIET = {"log_level": 0}  # the broker is stopped under its readers at the end: nothing to report
 CHUNK = 500  # journal entries a replayed step; any other gives the same
 
 
@@ -42,7 +43,7 @@ def topics(settings: Mapping[str, Any]) -> list[str]:
     Args:
         settings: confluent-kafka client settings of a principal that may see all.
     """
-    return sorted(AdminClient(dict(settings)).list_topics(timeout=READ_TIMEOUT_S).topics)
+    return sorted(AdminClient({**settings, **QUIET}).list_topics(timeout=READ_TIMEOUT_S).topics)
 
 
 def read(settings: Mapping[str, Any], topic: str, isolation: str = "read_committed") -> list[Read]:
@@ -57,7 +58,7 @@ def read(settings: Mapping[str, Any], topic: str, isolation: str = "read_committ
         confluent_kafka.KafkaException: The broker refused or fell silent.
     """
     consumer = Consumer({
-        **settings, "group.id": f"{settings['sasl.username']}.evidence", "enable.auto.commit": False,
+        **settings, **QUIET, "group.id": f"{settings['sasl.username']}.evidence", "enable.auto.commit": False,
         "isolation.level": isolation, "enable.partition.eof": True, "auto.offset.reset": "earliest",
         "fetch.wait.max.ms": 20,
     })  # fmt: skip

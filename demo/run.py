@@ -30,7 +30,7 @@ from demo.world.writer import Live, load
 LIVE_S: Final = 120.0  # wall seconds of the live year
 SWEEP_RATE: Final = 20 * 3600.0  # while the go-live sweep runs: 20 hours a second, enough ticks to carry it
 DRAIN_S: Final = 120.0
-SETTLED_S: Final = 2.5  # nothing new for so long: Debezium takes at most 0.5 s, each hop after it milliseconds
+SETTLED_S: Final = 5.0  # nothing new for so long: Debezium takes at most 0.5 s, each hop after it milliseconds
 KILLS: Final = ("worker", "intake", "publisher")
 KILL_AT: Final = (0.25, 0.45, 0.65)  # shares of the live year
 
@@ -113,7 +113,9 @@ class Demo:
             self._backfill(stack)
             live = self._live(stack, listener)
             self._screen.phase("draining")
-            wait_for("the pipeline to drain", verdict.Drained(stack, self._made, SETTLED_S), DRAIN_S, self._crew)
+            drained = verdict.Drained(stack, SETTLED_S)
+            wait_for("the pipeline to drain", drained, DRAIN_S, self._crew)
+            drained.close()
             self._show(listener)
         finally:
             listener.stop()

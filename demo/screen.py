@@ -30,7 +30,7 @@ class Screen:
     """
 
     def __init__(self, plain: bool) -> None:
-        self._console = Console()
+        self._console = Console(soft_wrap=True) if plain else Console()
         self._plain = plain or not sys.stdout.isatty()
         self._began_s = time.monotonic()
         self._stack: dict[str, str] = {}
@@ -74,11 +74,11 @@ class Screen:
         """One alert as its team got it."""
         text = Text.assemble(
             (f"{_day(message['changed_at'])}  ", "dim"),
-            (f"{message['state']:<9}", "bold"),
+            (f"{message['state']:<10}", "bold"),
             (f"{message['direction']:<10}", "red" if message["direction"] == "escalate" else "green"),
             f"{message['team']:<20}",
             f"score {message['score_ppm'] / 1e6:.2f} line {message['threshold_ppm'] / 1e6:.2f}  ",
-            (", ".join(factor["family"] for factor in message["factors"][:REASONS_SHOWN]), "cyan"),
+            (_reasons(message["factors"]), "cyan"),
             f"  known to {len(message['known_to'])}",
             ("" if latency_s is None else f"  {latency_s:.2f} s", "dim"),
         )
@@ -103,6 +103,11 @@ class Screen:
         return Group(
             stack, Panel(table, title=f"{self._title}  ({seconds:.0f} s)"), Panel(alerts, title="alerts landing")
         )
+
+
+def _reasons(factors: list[dict[str, Any]]) -> str:
+    pushing = [factor["family"] for factor in factors if factor["family"] != "base" and factor["weight_milli"] > 0]
+    return ", ".join(pushing[:REASONS_SHOWN])
 
 
 def _day(at_ms: int) -> str:

@@ -19,7 +19,7 @@ from bridge.pseudonym import Pseudonymiser
 from demo import evidence, judge, leaks, partnership
 from demo.crew import Crew
 from demo.listen import Heard, Listener
-from demo.stack import AGENCY, Stack
+from demo.stack import Stack
 from demo.world import World
 from streams.keys import Keyring
 from streams.outbox import AlertOut
@@ -31,7 +31,7 @@ PLANT_TOPIC: Final = "leak-plant"
 
 def send_controls(stack: Stack, made: partnership.Made) -> None:
     """Hand the signed controls to the platform, and wait until the broker has them."""
-    producer = Producer({**stack.kafka("governance"), "enable.idempotence": True})
+    producer = Producer({**stack.kafka("governance"), **evidence.QUIET, "enable.idempotence": True})
     for key, value in made.controls:
         producer.produce(topology.CONTROLS.name, value, key)
     if producer.flush(30):
@@ -39,38 +39,34 @@ def send_controls(stack: Stack, made: partnership.Made) -> None:
 
 
 class Drained:
-    """Whether nothing is on its way any more: no topic has grown for a while and the last entry is committed.
+    """Whether nothing is on its way any more: no topic of the platform has grown for a while.
 
     Args:
         stack: The running stack.
-        made: Keys, for opening nothing: positions are in clear.
         settled_s: Seconds without growth.
     """
 
-    def __init__(self, stack: Stack, made: partnership.Made, settled_s: float) -> None:
-        del made
-        self._consumer = Consumer({**stack.kafka(ADMIN), "group.id": "admin.drained"})
-        self._agency = Consumer({**stack.kafka(ADMIN, AGENCY), "group.id": "admin.drained"})
+    def __init__(self, stack: Stack, settled_s: float) -> None:
+        self._consumer = Consumer({**stack.kafka(ADMIN), **evidence.QUIET, "group.id": "admin.drained"})
         self._settled_s = settled_s
         self._ends: dict[tuple[str, int], int] = {}
         self._since_s = time.monotonic()
 
     def __call__(self) -> bool:
         """Look once."""
-        ends = {**self._look(self._consumer, "platform"), **self._look(self._agency, "agency")}
+        ends = {
+            (name, number): self._consumer.get_watermark_offsets(TopicPartition(name, number), 10)[1]
+            for name, topic in self._consumer.list_topics(timeout=30).topics.items()
+            for number in topic.partitions
+            if not name.startswith("__")
+        }
         if ends != self._ends:
             self._ends, self._since_s = ends, time.monotonic()
         return time.monotonic() - self._since_s > self._settled_s
 
-    @staticmethod
-    def _look(consumer: Consumer, side: str) -> dict[tuple[str, int], int]:
-        ends = {}
-        for name, topic in consumer.list_topics(timeout=10).topics.items():
-            if name.startswith("__"):
-                continue
-            for number in topic.partitions:
-                ends[f"{side}/{name}", number] = consumer.get_watermark_offsets(TopicPartition(name, number), 10)[1]
-        return ends
+    def close(self) -> None:
+        """Let the broker go."""
+        self._consumer.close()
 
 
 class Resolver:
@@ -136,16 +132,13 @@ def _subscribed(admin: Mapping[str, Any]) -> dict[str, list[tuple[bytes, bytes]]
 
 def _told(alerts: list[Heard], notices: list[bytes], resolver: Resolver) -> list[judge.Told]:
     """Alert versions as heard, with the true household of the child they are about."""
-    children = {}
-    for packed in notices:
-        out = msgspec.msgpack.decode(packed, type=AlertOut)
-        children[out.notice.alert_id, out.notice.version] = out
+    about = {(out.notice.alert_id, out.notice.version): out.notice.child
+             for out in (msgspec.msgpack.decode(packed, type=AlertOut) for packed in notices)}  # fmt: skip
     told = []
     for heard in sorted(alerts, key=lambda heard: (heard.message["changed_at"], heard.message["alert_id"])):
-        message = heard.message
-        out = children.get((message["alert_id"], message["version"]))
-        record = resolver.record(out.notice.child) if out is not None else None
-        committed_at = message["committed_at"]
+        message, committed_at = heard.message, heard.message["committed_at"]
+        child = about.get((message["alert_id"], message["version"]))
+        record = resolver.record(child) if child is not None else None
         told.append(judge.Told(
             message["alert_id"], message["state"], message["direction"],
             record["household"] if record is not None else -1, message["changed_at"], message["opening"],
@@ -167,7 +160,7 @@ def _leaks(admin: Mapping[str, Any], truth: Mapping[str, Any], scene: _Scene) ->
     """Plant one leak, find it, then look everywhere else."""
     canaries = [*truth["canaries"]]
     plant = canaries[0]
-    producer = Producer(dict(admin))
+    producer = Producer({**admin, **evidence.QUIET})
     producer.produce(PLANT_TOPIC, f"a name where none may be: {plant}".encode())
     producer.flush(30)
     scanner = leaks.Scanner(canaries)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
+AlertState = Literal["raised", "updated", "cleared", "retracted"]
+Direction = Literal["escalate", "step_down"]
+
 
 class AlertFactor(TypedDict):
     """One reason, in thousandths of log-odds."""
@@ -26,8 +29,8 @@ class Alert(TypedDict):
 
     alert_id: str
     version: int
-    state: Literal["raised", "updated", "cleared", "retracted"]
-    direction: Literal["escalate", "step_down"]
+    state: AlertState
+    direction: Direction
     partnership: str
     team: str
     rule: str

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 
 import topology
 from schemas import codec, crypto
-from schemas.alert import Alert, AlertFactor
+from schemas.alert import Alert, AlertFactor, AlertState, Direction
 from schemas.dead_letter import SEAL_INFO
 from streams.alerting.notice import Notice, Part
 from streams.keys import Keyring
@@ -129,8 +129,8 @@ class Cutter:
         message: Alert = {
             "alert_id": notice.alert_id,
             "version": notice.version,
-            "state": notice.state,
-            "direction": notice.direction,
+            "state": cast(AlertState, notice.state),
+            "direction": cast(Direction, notice.direction),
             "partnership": out.partnership,
             "team": out.to,
             "rule": notice.rule,

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from demo.world.base import TOTAL_DAYS
-from demo.world.kinds import KINDS, OFFICE_AGENCIES, SCHOOL_DAY
-from demo.world.people import YEAR, Population
+from demo.world.kinds import KINDS, OFFICE_AGENCIES, SCHOOL_DAY, Kind
+from demo.world.people import TENANT_SHARE, YEAR, Population
 from demo.world.stories import Happening, Plan
 
 Floats = npt.NDArray[np.float64]
@@ -24,7 +24,9 @@ REFERRAL_HAZARD = (0.038, 0.15, 0.8, 0.15)  # per child-year by state
 NEED_SHARE = (0.27, 0.4, 0.7, 0.35)  # of referrals go on to need or plan, by state
 PLAN_SHARE = (0.10, 0.15, 0.25, 0.15)  # of those, to a protection plan
 SIBLING_SHARE = 0.5  # of siblings are referred with a child
-SUMMER = (205, 245)  # days of the year without school
+SUMMER = (198, 238)  # days of the year, counted from 7 January, without school
+TERM_FACTOR = 1.6  # a year's events of a school happen on about 190 of its days, and some are bunched
+PARTNER_SHARE = 0.25  # of adults' events concern the partner
 RECORDED_MORE = {"police": 1.5, "health": 0.7, "education": 1.1, "social_care": 1.0, "housing": 1.2}
 """Group B is recorded more or less often for the same need; nobody should mistake that for risk."""
 
@@ -90,43 +92,55 @@ class Background:
         return path
 
     def _events(self) -> None:
-        people, households = self.population.people, self.population.households
-        share = np.clip(self.frail, 0.15, 6) ** 0.35
-        share[sorted(self.plan.busy)] = 0.0  # a busy family's events are all planned
-        tenant = np.array([h.tenant for h in households])
-        group_b = np.array([h.group == "B" for h in households])
-        children = [p for p in people if p.role == "child"]
-        ids = np.array([p.id for p in children])
+        """Thinning: as many candidates as the highest rate would give, each kept by its own rate."""
+        population = self.population
+        children = [p for p in population.people if p.role == "child"]
         home = np.array([p.household for p in children])
         born = np.array([p.born_day for p in children])
-        adults = [self.population.adults(h.id) for h in households]
-        days = np.arange(TOTAL_DAYS)
-        term = np.where(((days % 365) >= SUMMER[0]) & ((days % 365) <= SUMMER[1]) | (days % 7 >= 5), 0.0, 1.6)
-        age = (days[:, None] - born[None, :]) / YEAR
+        adults = [population.adults(h.id) for h in population.households]
+        share = self._shares()
         for kind in KINDS:
-            per_day = np.array(kind.rates) / YEAR
-            if not per_day.any():
+            if not any(kind.rates):
                 continue
-            factor = share * np.where(group_b, RECORDED_MORE[kind.agency], 1.0)
-            if kind.agency == "housing":
-                factor = factor * tenant / 0.45  # the same rate over all families, borne by tenants
-            rate = per_day[self.states] * factor * ~self.quiet
+            per_day = np.array(kind.rates) / YEAR
+            factor = share * self._recording(kind)
+            bound = float(per_day.max() * factor.max()) * (TERM_FACTOR if kind.name in SCHOOL_DAY else 1.0)
+            subjects = len(adults) if kind.level == "adult" else len(children)
+            count = self.random.poisson(bound * subjects * TOTAL_DAYS)
+            day = self.random.integers(0, TOTAL_DAYS, count)
+            subject = self.random.integers(0, subjects, count)
+            who = subject if kind.level == "adult" else home[subject]
+            rate = per_day[self.states[day, who]] * factor[who] * ~self.quiet[day, who]
             if kind.name in SCHOOL_DAY:
-                rate = rate * term[:, None]
-            if kind.level == "adult":
-                day, who = np.nonzero(self.random.random(rate.shape) < rate)
-                chosen = [adults[h][-1 if self.random.random() < 0.25 else 0].id for h in who]
-            else:
-                rate = rate[:, home] * ((age >= kind.min_age) & (age < 18))
-                day, index = np.nonzero(self.random.random(rate.shape) < rate)
-                who, chosen = home[index], [int(i) for i in ids[index]]
-            hours = self.random.random(len(day))
+                rate = rate * _term(day)
+            if kind.level == "child":
+                age = (day - born[subject]) / YEAR
+                rate = rate * ((age >= kind.min_age) & (age < 18))
+            kept = np.nonzero(self.random.random(count) * bound < rate)[0]
+            hours = self.random.random(len(kept))
             if kind.agency in OFFICE_AGENCIES:
                 hours = 0.35 + 0.35 * hours  # working hours
-            self.happenings += [
-                Happening(float(d + t), int(h), p, kind.name)
-                for d, t, h, p in zip(day, hours, who, chosen, strict=True)
-            ]
+            for place, hour in zip(kept, hours, strict=True):
+                household = int(who[place])
+                if kind.level == "child":
+                    person = children[subject[place]]
+                else:
+                    person = adults[household][-1 if self.random.random() < PARTNER_SHARE else 0]
+                self.happenings.append(Happening(float(day[place] + hour), household, person.id, kind.name))
+
+    def _shares(self) -> Floats:
+        """How much of a kind's rate each family bears; none for busy ones, whose events are all planned."""
+        share = np.clip(self.frail, 0.15, 6) ** 0.35
+        share[sorted(self.plan.busy)] = 0.0
+        return np.asarray(share)
+
+    def _recording(self, kind: Kind) -> Floats:
+        households = self.population.households
+        more = RECORDED_MORE[kind.agency]
+        factor = np.array([more if household.group == "B" else 1.0 for household in households])
+        if kind.agency == "housing":  # the same rate over all families, borne by tenants
+            factor = factor * np.array([household.tenant for household in households]) / TENANT_SHARE
+        return factor
 
     def _referrals(self) -> None:
         children = [p for p in self.population.people if p.role == "child"]
@@ -166,3 +180,10 @@ class Background:
         for i, child in enumerate(children):
             if i == first or self.random.random() < SIBLING_SHARE:
                 self._refer(child.id, day + 0.01 * abs(i - int(first)), 1, closed, surely=True)
+
+
+def _term(day: npt.NDArray[np.int64]) -> Floats:
+    """Factor of school kinds: none at weekends (day 0 was a Saturday) and in the summer holidays."""
+    year_day = day % 365
+    off = ((year_day >= SUMMER[0]) & (year_day <= SUMMER[1])) | ((day + 5) % 7 >= 5)
+    return np.where(off, 0.0, TERM_FACTOR)
