@@ -270,6 +270,7 @@ class Pipeline:
 
     def _leave(self) -> list[Message]:
         self.leaving, messages = self._out.take()
+        self._room.recent.clear()
         if self._keep:
             self.store.post(messages)
         return messages

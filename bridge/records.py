@@ -41,7 +41,7 @@ def send_record(room: Room, one: One, cause: Cause, quarter: date) -> list[Key]:
             room.accept(one, "record")
             _send_deletes(room, one, pseudonym, cause)
             return []
-        person = person_of(view.map, rows, room.now())
+        person = person_of(view.personal, rows, room.now())
         profile = _profile(room, one, rows, person, quarter)
         partnership = _partnership(room, made, rows)
     except Refused as refused:
@@ -65,7 +65,7 @@ def send_profile(room: Room, one: One, cause: Cause, quarter: date) -> None:
     if rows is None or sent is None:
         return
     try:
-        person = person_of(one.view.map, rows, room.now())
+        person = person_of(one.view.personal, rows, room.now())
         profile = _profile(room, one, rows, person, quarter)
         pseudonym = room.record_name(one.view.name, one.name, one.key)
     except Refused:

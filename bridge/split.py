@@ -41,8 +41,20 @@ class PersonParts(NamedTuple):
     other: list[tuple[str, str]]
 
 
-def person_of(source: SourceMap, rows: Rows, now_ms: int) -> PersonParts:
-    """The personal columns of a record's rows; of several with a value the first counts, own table first.
+Personal = Mapping[str, Sequence[tuple[str, str]]]
+"""Table -> (column, personal field), in the order of the mapping."""
+
+
+def personal_of(source: SourceMap) -> Personal:
+    """The personal columns of a source's tables."""
+    return {
+        name: [(column, placed.personal) for column, placed in table.columns.items() if placed.personal is not None]
+        for name, table in source.tables.items()
+    }
+
+
+def person_of(personal: Personal, rows: Rows, now_ms: int) -> PersonParts:
+    """The person of a record's rows; of several columns with a value the first counts, own table first.
 
     Raises:
         Refused: A birth date out of range.
@@ -51,18 +63,18 @@ def person_of(source: SourceMap, rows: Rows, now_ms: int) -> PersonParts:
     other: list[tuple[str, str]] = []
     flags = {"restricted": False, "communal": False}
     for table, row in rows.items():
-        for column, placed in source.tables[table].columns.items():
+        for column, kind in personal[table]:
             value = row.get(column)
-            if placed.personal is None or value is None:
+            if value is None:
                 continue
-            if placed.personal in flags:
-                flags[placed.personal] = flags[placed.personal] or bool(value)
-            elif placed.personal == "other":
+            if kind in flags:
+                flags[kind] = flags[kind] or bool(value)
+            elif kind == "other":
                 other.append((f"{table}.{column}", str(value)))
             else:
-                if placed.personal == "dob":
+                if kind == "dob":
                     _check_born(str(value), f"{table}.{column}", now_ms)
-                for field, part in _parts(placed.personal, str(value)).items():
+                for field, part in _parts(kind, str(value)).items():
                     fields[field] = fields[field] or part
     return PersonParts(fields, flags["restricted"], flags["communal"], other)
 

@@ -7,7 +7,9 @@ Decides what can be asked of it; vault.py decides how it is kept. The desk reads
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from bridge.vault import HASH_BYTES, Row, Vault
@@ -36,7 +38,50 @@ class Emitted(NamedTuple):
 
 
 class Store(Vault):
-    """The bridge's local memory."""
+    """The bridge's local memory.
+
+    Within a batch, writes are held back and written together at its end, or before a search that has to see them:
+    several times faster than one by one.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        agency_key: bytes,
+        first_epoch: int = 1,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        super().__init__(path, agency_key, first_epoch, entropy)
+        self._rows: dict[bytes, tuple[Any, ...] | None] = {}
+        self._refs: dict[tuple[bytes, bytes], bool] = {}
+        self._sent: dict[bytes, tuple[Any, ...]] = {}
+        self._named: dict[bytes, tuple[Any, ...] | None] = {}
+
+    def _flush(self) -> None:
+        many = self._db.executemany
+        gone = [(place,) for place, row in self._rows.items() if row is None]
+        if gone:
+            many("DELETE FROM rows WHERE place = ?", gone)
+        many("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)", [row for row in self._rows.values() if row])
+        many("DELETE FROM refs WHERE ref = ? AND place = ?", [ref for ref, there in self._refs.items() if not there])
+        many("INSERT OR IGNORE INTO refs VALUES (?, ?)", [ref for ref, there in self._refs.items() if there])
+        many("INSERT OR REPLACE INTO emitted VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", list(self._sent.values()))
+        many("DELETE FROM named WHERE pseudonym = ?", [(one,) for one, row in self._named.items() if row is None])
+        many("INSERT OR REPLACE INTO named VALUES (?, ?, ?)", [row for row in self._named.values() if row])
+        self._clear()
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._clear()
+
+    def _clear(self) -> None:
+        for held in (self._rows, self._refs, self._sent, self._named):
+            held.clear()
+
+    def _write(self) -> None:
+        """Have everything in the file; outside a batch nothing is held back for later."""
+        if self._rows or self._refs or self._sent or self._named:
+            self._flush()
 
     # --- rows ---
 
@@ -48,49 +93,54 @@ class Store(Vault):
         """A row by its place."""
         row = self._opened.get(place)
         if row is None:
-            found = self._db.execute("SELECT sealed FROM rows WHERE place = ?", (place,)).fetchone()
+            found = self._row(place)
             if found is None:
                 return None
-            row = self._opened[place] = self.open(found[0], place)
+            row = self._opened[place] = self.open(found[6], place)
         return row
 
     def row_state(self, place: bytes) -> tuple[Version, bytes] | None:
         """Version and content hash of a row, without opening it."""
-        found = self._db.execute(
-            "SELECT epoch, position, sequence, digest FROM rows WHERE place = ?", (place,)
-        ).fetchone()
-        return None if found is None else ((found[0], found[1], found[2]), found[3])
+        found = self._row(place)
+        return None if found is None else ((found[2], found[3], found[4]), found[5])
+
+    def _row(self, place: bytes) -> tuple[Any, ...] | None:
+        if place in self._rows:
+            return self._rows[place]
+        found: tuple[Any, ...] | None = self._db.execute("SELECT * FROM rows WHERE place = ?", (place,)).fetchone()
+        return found
 
     def put_row(  # noqa: PLR0913, PLR0917  (the row's own columns)
         self, place: bytes, table: str, version: Version, digest: bytes, row: Row, refs: Iterable[bytes]
     ) -> None:
         """Keep a row and its references; the caller has dropped the old ones."""
         self._opened[place] = row
-        self._db.execute(
-            "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (place, table, *version, digest, self.seal(row, place)),
-        )
-        self._db.executemany("INSERT OR IGNORE INTO refs VALUES (?, ?)", [(ref, place) for ref in refs])
+        self._rows[place] = (place, table, *version, digest, self.seal(row, place))
+        self._refs.update(((ref, place), True) for ref in refs)
 
     def touch_row(self, place: bytes, version: Version) -> None:
         """Note that an unchanged row was seen again."""
-        self._db.execute("UPDATE rows SET epoch = ?, position = ?, sequence = ? WHERE place = ?", (*version, place))
+        found = self._row(place)
+        if found is not None:
+            self._rows[place] = (*found[:2], *version, *found[5:])
 
     def drop_refs(self, place: bytes, refs: Iterable[bytes]) -> None:
         """Forget references of a row."""
-        self._db.executemany("DELETE FROM refs WHERE ref = ? AND place = ?", [(ref, place) for ref in refs])
+        self._refs.update(((ref, place), False) for ref in refs)
 
     def drop_row(self, place: bytes) -> None:
         """Forget a row; its references are dropped apart."""
         self._opened.pop(place, None)
-        self._db.execute("DELETE FROM rows WHERE place = ?", (place,))
+        self._rows[place] = None
 
     def referring(self, ref: bytes) -> list[bytes]:
         """Places of the rows that hold a reference, in a stable order."""
+        self._write()
         return [found[0] for found in self._db.execute("SELECT place FROM refs WHERE ref = ? ORDER BY place", (ref,))]
 
     def places(self, table: str, before_epoch: int | None = None) -> list[bytes]:
         """Places of a table's rows, or of those not seen since an epoch began."""
+        self._write()
         if before_epoch is None:
             return [found[0] for found in self._db.execute("SELECT place FROM rows WHERE tab = ?", (table,))]
         sql = "SELECT place FROM rows WHERE tab = ? AND epoch < ?"
@@ -98,6 +148,7 @@ class Store(Vault):
 
     def tables_of(self, epoch: int) -> set[str]:
         """Tables that have a row of this epoch or a later one."""
+        self._write()
         return {found[0] for found in self._db.execute("SELECT DISTINCT tab FROM rows WHERE epoch >= ?", (epoch,))}
 
     def move(self, place: bytes, row: Row) -> None:
@@ -117,35 +168,36 @@ class Store(Vault):
 
     def emitted(self, ident: bytes) -> Emitted | None:
         """The last thing sent under an identity."""
-        found = self._db.execute(
-            "SELECT digest, epoch, position, sequence, partnership, record, sealed FROM emitted WHERE ident = ?",
-            (ident,),
-        ).fetchone()
+        found = self._sent.get(ident)
+        if found is None:
+            found = self._db.execute("SELECT * FROM emitted WHERE ident = ?", (ident,)).fetchone()
         if found is None:
             return None
-        return Emitted(found[0], (found[1], found[2], found[3]), found[4], found[5], self.open(found[6], ident))
+        _, _, digest, epoch, position, sequence, partnership, record, sealed = found
+        return Emitted(digest, (epoch, position, sequence), partnership, record, self.open(sealed, ident))
 
     def set_emitted(self, ident: bytes, lane: str, sent: Emitted) -> None:
         """Note what was sent."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO emitted VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (ident, lane, sent.digest, *sent.version, sent.partnership, sent.record, self.seal(sent.about, ident)),
-        )
+        sealed = self.seal(sent.about, ident)
+        self._sent[ident] = (ident, lane, sent.digest, *sent.version, sent.partnership, sent.record, sealed)
 
     def emitted_of(self, record: bytes, lane: str) -> list[Emitted]:
         """What was sent about a record in a lane."""
+        self._write()
         sql = "SELECT ident FROM emitted WHERE record = ? AND lane = ? ORDER BY ident"
         idents = [found[0] for found in self._db.execute(sql, (record, lane))]
         return [sent for ident in idents if (sent := self.emitted(ident)) is not None]
 
     def emitted_in(self, lane: str) -> list[Emitted]:
         """All that stands in a lane: sent and not deleted."""
+        self._write()
         sql = "SELECT ident FROM emitted WHERE lane = ? AND digest IS NOT NULL ORDER BY ident"
         idents = [found[0] for found in self._db.execute(sql, (lane,))]
         return [sent for ident in idents if (sent := self.emitted(ident)) is not None]
 
     def count_emitted(self, lane: str) -> int:
         """How many stand in a lane."""
+        self._write()
         sql = "SELECT count(*) FROM emitted WHERE lane = ? AND digest IS NOT NULL"
         return int(self._db.execute(sql, (lane,)).fetchone()[0])
 
@@ -154,11 +206,11 @@ class Store(Vault):
     def set_named(self, pseudonym: bytes, record: bytes, content: object) -> None:
         """Keep what a pseudonym stands for, under its hash."""
         ident = self._ident(pseudonym)
-        self._db.execute("INSERT OR REPLACE INTO named VALUES (?, ?, ?)", (ident, record, self.seal(content, ident)))
+        self._named[ident] = (ident, record, self.seal(content, ident))
 
     def drop_named(self, pseudonym: bytes) -> None:
         """Forget it."""
-        self._db.execute("DELETE FROM named WHERE pseudonym = ?", (self._ident(pseudonym),))
+        self._named[self._ident(pseudonym)] = None
 
     def person(self, pseudonym: bytes) -> dict[str, Any] | None:
         """Who a record pseudonym stands for.
@@ -171,11 +223,11 @@ class Store(Vault):
             `number`, `street`, `postcode`, `nhs`, `upn` (absent ones None), `restricted`, and `other` (list of
             [column, value]); None where the record is not held.
         """
-        return self._named(pseudonym)
+        return self._stands_for(pseudonym)
 
     def event(self, pseudonym: bytes) -> dict[str, Any] | None:
         """What an event pseudonym stands for: `source`, `event`, `key`, `kind`, `occurred_at`, `texts`, `columns`."""
-        return self._named(pseudonym)
+        return self._stands_for(pseudonym)
 
     def events_of(self, pseudonym: bytes) -> list[dict[str, Any]]:
         """Events of a record, newest first, each as `event` returns it."""
@@ -184,7 +236,7 @@ class Store(Vault):
         events = [self.open(sealed, ident) for ident, sealed in found]
         return sorted((one for one in events if "occurred_at" in one), key=lambda one: -int(one["occurred_at"]))
 
-    def _named(self, pseudonym: bytes) -> dict[str, Any] | None:
+    def _stands_for(self, pseudonym: bytes) -> dict[str, Any] | None:
         ident = self._ident(pseudonym)
         found = self._db.execute("SELECT sealed FROM named WHERE pseudonym = ?", (ident,)).fetchone()
         return None if found is None else self.open(found[0], ident)

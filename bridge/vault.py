@@ -76,7 +76,9 @@ class Vault:
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute("PRAGMA cache_size=-65536")  # 64 MiB
         self._db.executescript(_SCHEMA)
-        self._opened: dict[bytes, Row] = {}  # rows of the batch in hand, plain; dropped at its end
+        # of the batch in hand, dropped at its end: blinded names, opened rows
+        self._blinded: dict[tuple[str, ...], bytes] = {}
+        self._opened: dict[bytes, Row] = {}
         if self.meta("first_epoch") is None:
             self.set_meta("first_epoch", first_epoch)
 
@@ -90,23 +92,34 @@ class Vault:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._flush()
+            self._db.execute("COMMIT")
         except BaseException:
             self._db.execute("ROLLBACK")
             raise
-        else:
-            self._db.execute("COMMIT")
         finally:
-            self._opened.clear()
+            self._forget()
+
+    def _flush(self) -> None:
+        """Write what is held back."""
+
+    def _forget(self) -> None:
+        """Drop what is held back, and everything plain."""
+        self._opened.clear()
+        self._blinded.clear()
 
     # --- blinding and sealing ---
 
     def blind(self, *parts: str) -> bytes:
         """Keyed hash of a name and values, 16 bytes; parts are length-prefixed, so that no two lists share it."""
-        sha = hashlib.blake2b(key=self._blind, digest_size=HASH_BYTES)
-        for part in parts:
-            data = part.encode()
-            sha.update(len(data).to_bytes(4, "big") + data)
-        return sha.digest()
+        found = self._blinded.get(parts)
+        if found is None:
+            data = [part.encode() for part in parts]
+            whole = b"".join(len(part).to_bytes(4, "big") + part for part in data)
+            found = hashlib.blake2b(whole, key=self._blind, digest_size=HASH_BYTES).digest()
+            if self._db.in_transaction:
+                self._blinded[parts] = found
+        return found
 
     def digest(self, content: object) -> bytes:
         """Keyed hash of any plain content, 16 bytes."""

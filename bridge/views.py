@@ -6,7 +6,7 @@ Decides nothing; it names things once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bridge.joins import Shape, Table
 from bridge.mapping import Mapping as MappingFile
@@ -14,7 +14,7 @@ from bridge.mapping_values import Refused
 from bridge.outgoing import Outgoing
 from bridge.pseudonym import Pseudonymiser
 from bridge.quarantine import Health, Quarantine
-from bridge.split import FindFactors
+from bridge.split import FindFactors, personal_of
 from bridge.store import Key, Store
 
 
@@ -34,6 +34,7 @@ class SourceView:
         for made in self.map.records.values():
             for spells in made.profile.statuses:
                 self.tables.index(spells.table, (spells.on,))
+        self.personal = personal_of(self.map)
         self.health = Health()
 
 
@@ -49,6 +50,7 @@ class Room:
         out: Takes the messages.
         now: The bridge's clock, ms.
         find: Finds factors in text; None where enrichment is not approved.
+        recent: Record pseudonyms of the batch in hand; dropped at its end.
     """
 
     mapping: MappingFile
@@ -58,6 +60,7 @@ class Room:
     out: Outgoing
     now: Callable[[], int]
     find: FindFactors | None
+    recent: dict[tuple[str, str, Key], bytes] = field(default_factory=dict)
 
     def ident(self, lane: str, one: One) -> bytes:
         """Blinded identity under which the store keeps what was sent."""
@@ -69,8 +72,12 @@ class Room:
         Raises:
             Refused: The key does not fit into one.
         """
+        known = self.recent.get((source, name, key))
+        if known is not None:
+            return known
         try:
-            return self.names.record(source, (name, *key))
+            made = self.recent[source, name, key] = self.names.record(source, (name, *key))
+            return made
         except ValueError:
             raise Refused("key_too_long", name, "shorten the names of source and record in the mapping") from None
 
