@@ -58,15 +58,11 @@ class Keeper:
     def ready(self) -> None:
         """Make what is derived from the rows."""
         self.pending = {key for key, row in self.rows.items() if row.state == PENDING}
-        self.forget_households()
+        self._households.clear()
+        self.forget_sights()
 
     def forget_sights(self) -> None:
         """What was seen may have changed."""
-        self._seen.clear()
-
-    def forget_households(self) -> None:
-        """Any facts may have changed."""
-        self._households.clear()
         self._seen.clear()
 
     def changed(self, key: bytes) -> None:

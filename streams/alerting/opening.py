@@ -8,7 +8,7 @@ team gets one opening caseload.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any, Final
 
 import msgspec
@@ -62,10 +62,12 @@ class Opening:
         self._walk = self._order = None
         self._read = {}
 
-    def changed(self) -> None:
-        """Facts or links changed: households have to be read again, and their order may be another."""
-        self._read.clear()
-        self._order = None
+    def changed(self, households: Iterable[bytes], *, moved: bool) -> None:
+        """Facts of these households changed; if they moved, so did the order of all."""
+        for key in households:
+            self._read.pop(key, None)
+        if moved:
+            self._order = None
 
     def known(self, event: bytes, contribution: Contribution) -> None:
         """An event became known or was corrected."""

@@ -170,14 +170,16 @@ class Watch:
             undone: Something was withdrawn or corrected: what stood on it may fall.
         """
         fresh, self._fresh = self._fresh, set()
-        if self.phase != "live":
-            self._opening.changed()
-            self._keeper.forget_households()
+        if self.phase == "backfill":
             return []
         home = {record: self._facts.household(record) for record in records}
         sampled = {home[record] for record in fresh if record in home}
-        for key in sorted(set(home.values())):
-            self._keeper.changed(key)
+        households = sorted(set(home.values()))
+        self._changed(households)
+        if self.phase != "live":
+            self._opening.changed(households, moved=False)
+            return []
+        for key in households:
             self._keeper.look(key, now, committed_at, undone=undone)
             if key in sampled:
                 self._keeper.sample(key, now)
@@ -187,16 +189,16 @@ class Watch:
         self, before: tuple[Members, ...], after: tuple[Members, ...], now: int, committed_at: int | None
     ) -> list[Notice]:
         """Households changed: histories follow the children, and each is judged afresh."""
-        if self.phase != "live":
-            self._opening.changed()
-            self._keeper.forget_households()
+        if self.phase == "backfill":
             return []
         old, new = {members[0] for members in before}, {members[0] for members in after}
-        for key in old | new:
-            self._keeper.changed(key)
+        self._changed(old | new)
         if self._roll is not None:
             self._roll.exchange(old, new)
         self._keeper.regroup(before, after, now, committed_at)
+        if self.phase != "live":
+            self._opening.changed(old | new, moved=True)
+            return self._keeper.said()
         split = any(not any(set(whole) <= set(part) for part in after) for whole in before)
         for members in sorted(after):
             if members[0] not in old:
@@ -264,6 +266,10 @@ class Watch:
             "refused": study.refused,
         }
 
+    def _changed(self, households: Iterable[bytes]) -> None:
+        for key in households:
+            self._keeper.changed(key)
+
     @property
     def _clock(self) -> Clock:
         return self._clocks.get(ONLY) or Clock()
@@ -297,6 +303,7 @@ class Watch:
         if self.phase == "live":
             self._mark(at=now)
             self._load_schedule()
+            self._sweep()  # what changed while the caseload was opened has not been judged
         self._scholar.flush()
 
     def _budget(self, rules: Rules) -> steer.Budget:
