@@ -103,7 +103,7 @@ class Tables(Mapping[str, Table[Any, Any]]):
     def rows(self) -> Iterator[Change]:
         """Every row, packed, in canonical order (table, key)."""
         for number, table in enumerate(self._tables):
-            for key in sorted(table):
+            for key in sorted(table, key=_as_bytes):
                 yield self.partnership, number, key, Raw(_encode(table[key]))
 
 
@@ -185,7 +185,11 @@ class RawState:
 
 def _canonical(row: tuple[str, int, bytes | str]) -> tuple[str, int, bytes]:
     partnership, number, key = row
-    return partnership, number, key if isinstance(key, bytes) else key.encode()
+    return partnership, number, _as_bytes(key)
+
+
+def _as_bytes(key: bytes | str) -> bytes:
+    return key if isinstance(key, bytes) else key.encode()
 
 
 def digest(rows: Iterable[Change]) -> bytes:
