@@ -6,6 +6,7 @@ Decides the order of opening and closing, and what a start that fails says. The 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -89,6 +90,10 @@ def remember(writer: Writer, accounts: Accounts, config: configs.Config) -> None
         writer.retake(team, rows)
 
 
+def _stopped(*_: object) -> None:
+    raise SystemExit(0)
+
+
 def main(argv: list[str]) -> int:
     """Serve the desk until SIGTERM.
 
@@ -104,6 +109,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="private key, PEM")
     args = parser.parse_args(argv)
     logs.setup()
+    signal.signal(signal.SIGTERM, _stopped)  # uvicorn stops on it, and then raises it again for us
     try:
         config = configs.load(args.config)
         app = application(config)
