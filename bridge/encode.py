@@ -26,7 +26,7 @@ Profile = Literal["default", "strict"]
 Columns = list[list[str | None]]
 BANDS: Final = 24  # LSH bands and rows, LINKAGE section 5
 BAND_ROWS: Final = 5
-BATCH_RECORDS: Final = 64  # encoded at a time: the minima stay in the processor's cache
+BATCH_RECORDS: Final = 128  # encoded at a time: the minima stay in the processor's cache
 
 
 class Encoder:
@@ -118,8 +118,9 @@ class Encoder:
         lots = tokens.of_batch(FIELDS, columns)
         slots = records * len(FIELDS)
         assert self._bits_rows is not None  # noqa: S101  (for the type checker: the caller asked)
-        low_bits = (minima(self._bits_rows, lots, slots) & 1).astype(np.uint8)
-        bits = np.packbits(low_bits, axis=1).reshape(records, len(FIELDS), FIELD_BYTES)
+        low_bits = minima(self._bits_rows, lots, slots).astype(np.uint8)
+        low_bits &= 1
+        bits = np.packbits(low_bits.ravel()).reshape(records, len(FIELDS), FIELD_BYTES)
         bits[missing] = 0
         bands = [b""] * records
         if self._band_rows is not None:

@@ -7,7 +7,6 @@ one damaged field leaves others to meet on. No key stands on one field alone: it
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from bridge.normalise import Person
@@ -72,7 +71,7 @@ def of_person(person: Person) -> list[str]:
 
 _SOUNDS: Final = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyz", b"01230120022455012623010202")
 _NOT_LETTERS: Final = b" 0123456789"
-_REPEATS: Final = re.compile(rb"(.)\1+")
+_VOWEL: Final = ord("0")
 
 
 def soundex(text: str) -> str:
@@ -94,7 +93,12 @@ def soundex(text: str) -> str:
     letters = text.encode().translate(None, _NOT_LETTERS)
     if not letters:
         return ""
-    # h and w do not part two letters of one sound, vowels (0) do; the first letter's own sound counts as said
-    sounds = letters[:1].translate(_SOUNDS) + letters[1:].translate(_SOUNDS, b"hw")
-    said = _REPEATS.sub(rb"\1", sounds)[1:].translate(None, b"0")
-    return (letters[:1] + said[:3]).decode().ljust(4, "0")
+    before, code = _SOUNDS[letters[0]], chr(letters[0])
+    for sound in letters[1:].translate(_SOUNDS, b"hw"):  # h and w do not part two letters of one sound, vowels do
+        if sound != before:
+            before = sound
+            if sound != _VOWEL:
+                code += chr(sound)
+                if len(code) == 4:
+                    return code
+    return code.ljust(4, "0")

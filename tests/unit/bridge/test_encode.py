@@ -246,7 +246,7 @@ def test_a_table_of_rows_is_keyed_by_group() -> None:
 
 
 def test_encoding_keeps_up_with_a_backfill() -> None:
-    """20,000 records a second a core when the machine is free [measured]; a tenth of it even when it is not."""
+    """About 14,000 records a second on a core that others use too [benchmarks/encoding.py]; far more than it takes."""
     people = [replace(ANNA, given=f"Anna{chr(97 + number % 26)}", number=str(number)) for number in range(2000)]
     encoder = Encoder(KEY, 1)
     start = time.process_time()
