@@ -27,8 +27,9 @@ Call by call:
 Every failure is a `StackError` whose text says which component, why and what to do.
 """
 
+from demo.stack.capture import Connector
 from demo.stack.processes import StackError
-from demo.stack.settings import AGENCY, ALL, PLATFORM, POSTGRES, REDIS, Connector
+from demo.stack.settings import AGENCY, ALL, PLATFORM, POSTGRES, REDIS
 from demo.stack.stack import Stack
 
 __all__ = ["AGENCY", "ALL", "PLATFORM", "POSTGRES", "REDIS", "Connector", "Stack", "StackError"]

@@ -8,9 +8,8 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
-from demo.stack.postgres import Postgres
+from demo.stack.capture import HEARTBEAT_SCHEMA, PUBLICATION, Connector, capture_role, slot
 from demo.stack.processes import StackError
-from demo.stack.settings import HEARTBEAT_SCHEMA, PUBLICATION, Connector, capture_role, slot
 
 Password = Callable[[str], str]
 
@@ -19,12 +18,13 @@ class Databases:
     """The agencies' databases on one server.
 
     Args:
-        server: A started server.
+        administrator: Connection string of the superuser, without a database.
+        port: The server's port on loopback.
         password: Gives each role's password.
     """
 
-    def __init__(self, server: Postgres, password: Password) -> None:
-        self._server, self._password = server, password
+    def __init__(self, administrator: str, port: int, password: Password) -> None:
+        self._administrator, self._port, self._password = administrator, port, password
 
     def create(self, agencies: tuple[str, ...]) -> None:
         """One database an agency, owned by a role of its name, and a role for Debezium."""
@@ -43,7 +43,7 @@ class Databases:
 
     def dsn(self, agency: str) -> str:
         """Connection string of the owner of an agency's database; holds the password."""
-        return (f"host=127.0.0.1 port={self._server.port} dbname={agency} user={agency} "
+        return (f"host=127.0.0.1 port={self._port} dbname={agency} user={agency} "
                 f"password={self._password(agency)}")  # fmt: skip
 
     def prepare_capture(self, connector: Connector) -> None:
@@ -77,8 +77,7 @@ class Databases:
 
     def _connect(self, name: str) -> psycopg.Connection:
         try:
-            return psycopg.connect(host=str(self._server.socket_folder), port=self._server.port, dbname=name,
-                                   user="postgres", autocommit=True)  # fmt: skip
+            return psycopg.connect(self._administrator, dbname=name, autocommit=True)
         except psycopg.OperationalError as error:
             raise StackError(f"postgres: cannot connect to database {name}: {error}; see its log") from error
 

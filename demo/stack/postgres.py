@@ -25,7 +25,7 @@ from demo.stack.processes import How, Process, StackError, free_port, remove
 from demo.stack.settings import POSTGRES_OLDEST_MAJOR, POSTGRES_SETTINGS, POSTGRES_THROWAWAY
 from demo.stack.site import Site
 
-START_S = 30.0
+START_S = 60.0
 PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
 REACHABLE = Path("/var/tmp")  # noqa: S108 (any user may pass through it; we check who owns what we find there)
 
@@ -60,9 +60,9 @@ class Postgres:
         self.process = Process(command, site.log("postgres"), site.watchdog, how)
 
     @property
-    def socket_folder(self) -> Path:
-        """Where only we and the server's own user can connect, as `postgres` and without a password."""
-        return self._base
+    def administrator(self) -> str:
+        """Connection string of the superuser: by the socket in a folder that only we and the server's user enter."""
+        return f"host={self._base} port={self.port} user=postgres"
 
     @property
     def version(self) -> str:

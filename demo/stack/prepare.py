@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psycopg
 
+from demo.stack.capture import Connector
 from demo.stack.kit import Progress, built, ensure
-from demo.stack.settings import Connector
 from demo.stack.stack import Stack
 
 AGENCY_ID, SCHEMA = "training", "care"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import random
 import shutil
 import signal
@@ -34,7 +35,8 @@ def free_port() -> int:
     """A loopback port that nobody listens on and that this process has not handed out yet."""
     with _taken_lock:
         first = random.SystemRandom().randrange(len(PORTS))  # runs on one machine start looking at different places
-        for port in (*PORTS[first:], *PORTS[:first]):
+        for step in range(len(PORTS)):
+            port = PORTS[(first + step) % len(PORTS)]
             if port in _taken:
                 continue
             with socket.socket() as probe:
@@ -177,11 +179,28 @@ class Process:
 
 def group_of(user: str) -> int:
     """Primary group id of a user."""
-    import pwd  # noqa: PLC0415 (POSIX only; needed only when running as root)
-
     return pwd.getpwnam(user).pw_gid
 
 
 def remove(folder: Path) -> None:
     """Delete a folder of ours and all in it; a missing one is fine."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def in_parallel(jobs: dict[str, Callable[[], None]]) -> None:
+    """Run every job in a thread of its own; when all have ended, raise the first error."""
+    errors: list[BaseException] = []
+
+    def run(job: Callable[[], None]) -> None:
+        try:
+            job()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(job,), name=name) for name, job in jobs.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]

@@ -7,7 +7,8 @@ compose file against these tables.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from topology import COMMIT_TOPIC_MAX_BYTES
 
@@ -25,7 +26,6 @@ CONNECT_HEAP_MB = 256
 
 BROKER_USER = "broker"  # the broker itself, on its two inner listeners; a super user
 ADMIN_USER = "admin"  # people who administer; a super user
-CONNECT_USER = "connect"  # the Connect worker itself: may do nothing; each connector has a user of its own
 CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qg"  # any 16 bytes in base64; a constant spares a start of Java
 
 BROKER: Mapping[str, str] = {
@@ -78,56 +78,6 @@ POSTGRES_THROWAWAY: Mapping[str, str] = {  # for data that may be lost with the 
 
 REDIS_SETTINGS: Mapping[str, str] = {"appendonly": "yes", "protected-mode": "yes", "maxmemory": "256mb"}
 
-CONNECT: Mapping[str, str] = {
-    "plugin.discovery": "service_load",  # everything sits on one classpath: no scan of classes
-    "offset.flush.interval.ms": "1000",
-    "key.converter": "org.apache.kafka.connect.json.JsonConverter",
-    "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-    "key.converter.schemas.enable": "false",
-    "value.converter.schemas.enable": "false",
-    "connector.client.config.override.policy": "All",  # each connector writes as its own agency
-    "config.providers": "file",
-    "config.providers.file.class": "org.apache.kafka.common.config.provider.FileConfigProvider",
-}
-
-HEARTBEAT_SCHEMA = "sightline"  # schema of the heartbeat table in each agency's database
-HEARTBEAT_QUERY = f"UPDATE {HEARTBEAT_SCHEMA}.heartbeat SET beat_at = now() WHERE id = 1"
-PUBLICATION = "sightline"
-
-CAPTURE: Mapping[str, str] = {
-    "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
-    "tasks.max": "1",
-    "plugin.name": "pgoutput",
-    "publication.name": PUBLICATION,
-    "publication.autocreate.mode": "disabled",  # a least-privilege role cannot make one; the DBA does
-    "snapshot.mode": "initial",
-    "decimal.handling.mode": "string",
-    "time.precision.mode": "microseconds",  # one unit; the other modes mix units or mark local time as UTC
-    "interval.handling.mode": "string",
-    "binary.handling.mode": "base64",
-    "skipped.operations": "none",
-    "tombstones.on.delete": "true",
-    "provide.transaction.metadata": "true",
-    "poll.interval.ms": "50",
-    "heartbeat.interval.ms": "5000",
-    "heartbeat.action.query": HEARTBEAT_QUERY,
-    "topic.creation.default.replication.factor": "1",
-    "topic.creation.default.partitions": "1",  # one order a table
-    "producer.override.linger.ms": "5",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Connector:
-    """What Debezium captures from one agency's database.
-
-    `settings` overrides any entry of `CAPTURE`, for example `{"heartbeat.interval.ms": "1000"}`.
-    """
-
-    agency: str
-    schemas: tuple[str, ...]
-    settings: Mapping[str, str] = field(default_factory=dict)
-
 
 @dataclass(frozen=True, slots=True)
 class BrokerPorts:
@@ -138,16 +88,17 @@ class BrokerPorts:
     controller: int
 
 
+COMPOSE_PORTS: Mapping[str, BrokerPorts] = {
+    PLATFORM: BrokerPorts(19092, 19094, 19093),
+    AGENCY: BrokerPorts(29092, 29094, 29093),
+}
+COMPOSE_POSTGRES_PORT, COMPOSE_REDIS_PORT, COMPOSE_CONNECT_PORT = 15432, 16379, 18083
+
+
 def plain_login(user: str, password: str) -> str:
     """A JAAS line of the PLAIN mechanism for one user, both as the client and as the server's only user."""
     module = "org.apache.kafka.common.security.plain.PlainLoginModule"
     return f'{module} required username="{user}" password="{password}" user_{user}="{password}";'
-
-
-def scram_login(user: str, password: str) -> str:
-    """A JAAS line of SCRAM for a client."""
-    module = "org.apache.kafka.common.security.scram.ScramLoginModule"
-    return f'{module} required username="{user}" password="{password}";'
 
 
 def properties(settings: Mapping[str, str]) -> str:
@@ -182,57 +133,12 @@ def broker_settings(ports: BrokerPorts, password: str, data: str, host: str = "1
     }  # fmt: skip
 
 
-def slot(agency: str) -> str:
-    """Name of an agency's replication slot; PostgreSQL admits only lower case, digits and `_`."""
-    return "sightline_" + agency.replace("-", "_")
-
-
-def capture_role(agency: str) -> str:
-    """The least-privilege role that Debezium logs in with."""
-    return f"debezium_{agency}"
-
-
-def capture_user(agency: str) -> str:
-    """The Kafka user that an agency's capture writes as, on the agencies' own broker."""
-    return f"connect-{agency}"
-
-
-def cdc_prefix(agency: str) -> str:
-    """What the names of an agency's raw change topics begin with; a dot, schema and table follow."""
-    return f"cdc.{agency}"
-
-
-def heartbeat_topic(agency: str) -> str:
-    """Debezium's own heartbeat topic for that agency."""
-    return f"__debezium-heartbeat.{cdc_prefix(agency)}"
-
-
-def capture_settings(connector: Connector, pg_port: int, secrets: str) -> dict[str, str]:
-    """All settings of one Debezium connector.
-
-    Args:
-        connector: Agency, schemas and overrides.
-        pg_port: PostgreSQL's port on loopback.
-        secrets: Path of the properties file that holds the passwords, so that none stands in the connector.
-
-    Returns:
-        Settings by name.
-    """
-    agency = connector.agency
-    login = f"${{file:{secrets}:{agency}.login}}"
-    schemas = (*connector.schemas, HEARTBEAT_SCHEMA)
+def client_settings(bootstrap: str, user: str, password: str, mechanism: str = "SCRAM-SHA-256") -> dict[str, Any]:
+    """Settings of a confluent-kafka client."""
     return {
-        **CAPTURE,
-        "name": f"capture-{agency}",
-        "database.hostname": "127.0.0.1",
-        "database.port": str(pg_port),
-        "database.user": capture_role(agency),
-        "database.password": f"${{file:{secrets}:{agency}.password}}",
-        "database.dbname": agency,
-        "slot.name": slot(agency),
-        "topic.prefix": cdc_prefix(agency),
-        "schema.include.list": ",".join(schemas),
-        "producer.override.sasl.jaas.config": login,
-        "admin.override.sasl.jaas.config": login,
-        **connector.settings,
+        "bootstrap.servers": bootstrap,
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": mechanism,
+        "sasl.username": user,
+        "sasl.password": password,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -13,21 +12,20 @@ from typing import Any, Self, TypeVar
 
 from demo.stack.admin import Admin
 from demo.stack.broker import Broker
+from demo.stack.capture import CONNECT_USER, Connector, capture_user
 from demo.stack.connect import Connect
 from demo.stack.databases import Databases
 from demo.stack.kit import Progress, ensure
 from demo.stack.postgres import Postgres
-from demo.stack.processes import Process, StackError, Watchdog
+from demo.stack.processes import Process, StackError, Watchdog, in_parallel
 from demo.stack.settings import (
     ADMIN_USER,
     AGENCY,
     ALL,
-    CONNECT_USER,
     PLATFORM,
     POSTGRES,
     REDIS,
-    Connector,
-    capture_user,
+    client_settings,
 )
 from demo.stack.site import Site
 from demo.stack.topics import agency_acls, topic_table
@@ -191,7 +189,8 @@ class Stack:
     @property
     def databases(self) -> Databases:
         """The agencies' databases, as their administrator sees them."""
-        return Databases(self._require(self._postgres, POSTGRES), self.password)
+        server = self._require(self._postgres, POSTGRES)
+        return Databases(server.administrator, server.port, self.password)
 
     def pg_dsn(self, agency: str) -> str:
         """Connection string of the owner of that agency's database."""
@@ -199,13 +198,7 @@ class Stack:
 
     def kafka(self, principal: str, side: str = PLATFORM) -> dict[str, Any]:
         """Settings of a confluent-kafka client that logs in as `principal` on one of the brokers."""
-        return {
-            "bootstrap.servers": self._broker(side).bootstrap,
-            "security.protocol": "SASL_PLAINTEXT",
-            "sasl.mechanism": "SCRAM-SHA-256",
-            "sasl.username": principal,
-            "sasl.password": self.password(principal),
-        }
+        return client_settings(self._broker(side).bootstrap, principal, self.password(principal))
 
     def password(self, principal: str) -> str:
         """A user's or database role's password; made when first asked for."""
@@ -302,22 +295,3 @@ class Stack:
                 return process
         message = f"{component}: no such component; there are {', '.join(self.pids())}"
         raise StackError(message)
-
-
-def in_parallel(jobs: dict[str, Callable[[], None]]) -> None:
-    """Run every job in a thread of its own; when all have ended, raise the first error."""
-    errors: list[BaseException] = []
-
-    def run(job: Callable[[], None]) -> None:
-        try:
-            job()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(job,), name=name) for name, job in jobs.items()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]

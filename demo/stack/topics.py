@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from demo.stack.settings import capture_user, cdc_prefix, heartbeat_topic
+from demo.stack.capture import capture_user, cdc_prefix, heartbeat_topic
 from schemas.acls import Acl, own_names
 from topology import JOURNAL_PARTITIONS, TOPICS, Topic, expand
 

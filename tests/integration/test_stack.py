@@ -209,7 +209,7 @@ def test_nothing_is_left_when_the_starter_is_killed(tmp_path: Path) -> None:
     program = (
         "import sys; from demo.stack import *\n"
         f"s = Stack({str(tmp_path)!r}, ('council',), (), 'killed', parts={{REDIS, POSTGRES}}); s.start()\n"
-        "print(*s.pids().values(), s.databases._server.socket_folder, flush=True); sys.stdin.read()"
+        "print(*s.pids().values(), s._postgres._base, flush=True); sys.stdin.read()"
     )
     starter = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, text=True)  # fmt: skip

@@ -1,0 +1,44 @@
+# Bare `make` prints what there is. Everything runs in the private environment .venv; Python 3.11 or newer and make
+# are all that must be there beforehand.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+UV_VERSION := 0.13.9
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell \
+  $(name) -c 'import sys; print(sys.version_info >= (3, 11) and "$(name)" or "")' 2>/dev/null)))
+RUN := .venv/bin
+STAMP := .venv/.installed
+TYPED_AT := $(shell date +%s.%N)
+
+.PHONY: help install demo test check check-long graph
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## the private environment, and real Kafka, Debezium, PostgreSQL and Redis from packages
+
+$(STAMP): Makefile pyproject.toml uv.lock demo/stack/kafka-debezium.lock
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer on the PATH; name one: make $@ PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(RUN)/python || $(PYTHON) -m venv .venv || { \
+	  echo "make: $(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore uv==$(UV_VERSION) || { \
+	  echo "make: cannot get uv $(UV_VERSION) from the package index; check the network, proxy or pip's index-url" >&2; exit 1; }
+	@VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never \
+	  $(RUN)/uv sync --quiet --frozen --inexact --python $(RUN)/python || { \
+	  echo "make: cannot install what uv.lock pins; see the reason above" >&2; exit 1; }
+	@$(RUN)/python -m demo.stack prepare
+	@$(RUN)/python -m demo.stack browser
+	@touch $@
+
+demo: install ## the whole mission on real components; ONCE=1 ends by itself, DEMO_JSON=out.json writes the figures
+	@SIGHTLINE_TYPED_AT=$(TYPED_AT) ONCE="$(ONCE)" DEMO_JSON="$(DEMO_JSON)" $(RUN)/sightline demo
+
+test: install ## everything that CI runs, in one pytest run
+	@$(RUN)/python -m pytest $(PYTEST)
+
+check: install ## style, types and the tests that need no stack and no browser
+	@$(RUN)/python -m pytest -m "not integration and not browser" $(PYTEST)
+
+check-long: install ## all tests, and those that take minutes each (files long_*.py)
+	@$(RUN)/python -m pytest -o python_files="test_*.py long_*.py" $(PYTEST)
+
+graph: install ## the wiring, as the README shows it
+	@$(RUN)/sightline topology mermaid
