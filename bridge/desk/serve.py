@@ -104,7 +104,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="settings, YAML or JSON")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8443, help="port to listen on (default: %(default)s)")
-    parser.add_argument("--metrics-port", type=int, default=0, metavar="N", help="port of the metrics; 0 = off")
+    parser.add_argument(
+        "--metrics-port", type=int, default=0, metavar="N", help="taken like every process; no metrics yet"
+    )
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain, PEM")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="private key, PEM")
     args = parser.parse_args(argv)

@@ -30,7 +30,7 @@ class Groups:
     """Links that a test states."""
 
     def __init__(self, *groups: Iterable[bytes]) -> None:
-        self.groups = [tuple(sorted(group)) for group in groups]
+        self.groups = [members for group in groups if (members := tuple(sorted(group)))]
 
     def cluster(self, record: bytes) -> bytes:
         return next((group[0] for group in self.groups if record in group), record)
