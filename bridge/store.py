@@ -58,30 +58,41 @@ class Store(Vault):
         self._named: dict[bytes, tuple[Any, ...] | None] = {}
 
     def _flush(self) -> None:
+        self._flush_rows()
+        self._flush_refs()
+        self._flush_sent()
         many = self._db.executemany
-        gone = [(place,) for place, row in self._rows.items() if row is None]
-        if gone:
-            many("DELETE FROM rows WHERE place = ?", gone)
-        many("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)", [row for row in self._rows.values() if row])
-        many("DELETE FROM refs WHERE ref = ? AND place = ?", [ref for ref, there in self._refs.items() if not there])
-        many("INSERT OR IGNORE INTO refs VALUES (?, ?)", [ref for ref, there in self._refs.items() if there])
-        many("INSERT OR REPLACE INTO emitted VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", list(self._sent.values()))
         many("DELETE FROM named WHERE pseudonym = ?", [(one,) for one, row in self._named.items() if row is None])
         many("INSERT OR REPLACE INTO named VALUES (?, ?, ?)", [row for row in self._named.values() if row])
-        self._clear()
+        self._named.clear()
+
+    def _flush_rows(self) -> None:
+        if self._rows:
+            many = self._db.executemany
+            many("DELETE FROM rows WHERE place = ?", [(place,) for place, row in self._rows.items() if row is None])
+            kept = [row for row in self._rows.values() if row]
+            many("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)", kept)
+            self._rows.clear()
+
+    def _flush_refs(self) -> None:
+        if self._refs:
+            many = self._db.executemany
+            many(
+                "DELETE FROM refs WHERE ref = ? AND place = ?", [ref for ref, kept in self._refs.items() if not kept]
+            )
+            many("INSERT OR IGNORE INTO refs VALUES (?, ?)", [ref for ref, kept in self._refs.items() if kept])
+            self._refs.clear()
+
+    def _flush_sent(self) -> None:
+        if self._sent:
+            sql = "INSERT OR REPLACE INTO emitted VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            self._db.executemany(sql, list(self._sent.values()))
+            self._sent.clear()
 
     def _forget(self) -> None:
         super()._forget()
-        self._clear()
-
-    def _clear(self) -> None:
         for held in (self._rows, self._refs, self._sent, self._named):
             held.clear()
-
-    def _write(self) -> None:
-        """Have everything in the file; outside a batch nothing is held back for later."""
-        if self._rows or self._refs or self._sent or self._named:
-            self._flush()
 
     # --- rows ---
 
@@ -135,12 +146,12 @@ class Store(Vault):
 
     def referring(self, ref: bytes) -> list[bytes]:
         """Places of the rows that hold a reference, in a stable order."""
-        self._write()
+        self._flush_refs()
         return [found[0] for found in self._db.execute("SELECT place FROM refs WHERE ref = ? ORDER BY place", (ref,))]
 
     def places(self, table: str, before_epoch: int | None = None) -> list[bytes]:
         """Places of a table's rows, or of those not seen since an epoch began."""
-        self._write()
+        self._flush_rows()
         if before_epoch is None:
             return [found[0] for found in self._db.execute("SELECT place FROM rows WHERE tab = ?", (table,))]
         sql = "SELECT place FROM rows WHERE tab = ? AND epoch < ?"
@@ -148,7 +159,7 @@ class Store(Vault):
 
     def tables_of(self, epoch: int) -> set[str]:
         """Tables that have a row of this epoch or a later one."""
-        self._write()
+        self._flush_rows()
         return {found[0] for found in self._db.execute("SELECT DISTINCT tab FROM rows WHERE epoch >= ?", (epoch,))}
 
     def move(self, place: bytes, row: Row) -> None:
@@ -183,21 +194,21 @@ class Store(Vault):
 
     def emitted_of(self, record: bytes, lane: str) -> list[Emitted]:
         """What was sent about a record in a lane."""
-        self._write()
+        self._flush_sent()
         sql = "SELECT ident FROM emitted WHERE record = ? AND lane = ? ORDER BY ident"
         idents = [found[0] for found in self._db.execute(sql, (record, lane))]
         return [sent for ident in idents if (sent := self.emitted(ident)) is not None]
 
     def emitted_in(self, lane: str) -> list[Emitted]:
         """All that stands in a lane: sent and not deleted."""
-        self._write()
+        self._flush_sent()
         sql = "SELECT ident FROM emitted WHERE lane = ? AND digest IS NOT NULL ORDER BY ident"
         idents = [found[0] for found in self._db.execute(sql, (lane,))]
         return [sent for ident in idents if (sent := self.emitted(ident)) is not None]
 
     def count_emitted(self, lane: str) -> int:
         """How many stand in a lane."""
-        self._write()
+        self._flush_sent()
         sql = "SELECT count(*) FROM emitted WHERE lane = ? AND digest IS NOT NULL"
         return int(self._db.execute(sql, (lane,)).fetchone()[0])
 
