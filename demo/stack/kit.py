@@ -164,8 +164,8 @@ def _fetch_one(coordinates: str, store: Path) -> Path:
     from jgo.maven import MavenContext  # noqa: PLC0415 (half a second that a warm start need not pay)
 
     group, artifact, version = coordinates.split(":")
-    context = MavenContext(repo_cache=store, timeout=FETCH_TIMEOUT_S)
     try:
+        context = MavenContext(repo_cache=store, timeout=FETCH_TIMEOUT_S)
         return Path(context.project(group, artifact).at_version(version).artifact().resolve())
     except Exception as error:
         message = (f"jars: cannot fetch {coordinates} from Maven Central ({error}); "
