@@ -17,7 +17,7 @@ from demo.world.people import TENANT_SHARE, YEAR, Population
 from demo.world.stories import Happening, Plan
 
 Floats = npt.NDArray[np.float64]
-NEED_SCALE = 0.6  # of RISK section 2's need: planted stories bring the rest of the outcomes
+NEED_SCALE = 0.5  # of RISK section 2's need: planted stories bring the rest of the outcomes
 UP = (0.10 * NEED_SCALE, 1.5, 0.0, 0.5)  # transitions a year from each state to a worse one
 DOWN = (0.0, 2.0, 2.2, 2.0)
 REFERRAL_HAZARD = (0.038, 0.15, 0.8, 0.15)  # per child-year by state

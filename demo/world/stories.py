@@ -15,14 +15,14 @@ from demo.world.kinds import BY_NAME, LOW, RULE_COUNTS, Kind
 from demo.world.people import Person, Population
 from schemas.event import AGENCY_KINDS
 
-PER_YEAR = {"slow": 32, "sudden": 16, "lookalike": 32}
+PER_YEAR = {"slow": 30, "sudden": 16, "lookalike": 30}
 """Stories that end in one year; the same density in backfill, live and the tail, so that all is judged alike."""
 RECOVERIES = 20  # end in live; as many again in backfill
 BUSY_SHARE = 0.41  # of families: more than ten for each planted story
 LIVE_FROM = 80  # days into live before the first planted story ends: the opening caseload is judged apart
 WRONG_LINKS = 2
 BUSY_PER_YEAR = 4.4  # events: over two years about as many as a planted story has
-SLOW_SIZES = ((3, 0.04), (4, 0.06), (5, 0.14), (6, 0.17), (7, 0.19), (8, 0.17), (9, 0.13), (10, 0.10))
+SLOW_SIZES = ((3, 0.03), (4, 0.05), (5, 0.10), (6, 0.15), (7, 0.20), (8, 0.20), (9, 0.15), (10, 0.12))
 """Events in a slow story and their share; 3 to 10 as in RISK section 2, fewer of the very short."""
 QUIET_BEFORE = 185  # days without other events, so that no agency's own rule is near
 SUDDEN_PAIRS = (
@@ -185,6 +185,8 @@ class _Planner:
 
     def _one(self, household: int, day: float, kinds: tuple[Kind, ...]) -> Happening | None:
         children = [c for c in self.population.children(household) if 0 <= c.age(day) < 18]
+        if not children:
+            return None
         child = children[self.random.integers(len(children))]
         fit = [k for k in kinds if k.level == "adult" or child.age(day) >= k.min_age]
         if not fit:

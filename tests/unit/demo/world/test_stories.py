@@ -23,7 +23,7 @@ def events_of(full):
 
 
 def test_planted_counts(truth):
-    assert truth["planted"] == {"slow": 32, "sudden": 16, "recovery": 20, "lookalike": 32}
+    assert truth["planted"] == {"slow": 30, "sudden": 16, "recovery": 20, "lookalike": 30}
 
 
 def test_busy_families_outnumber_planted_stories_ten_to_one(truth):
