@@ -84,9 +84,23 @@ def _partition(component: Sequence[bytes], edge: int, rules: Rules) -> list[Memb
         return [(component[0],)]
     if len(component) <= rules.model.component_max:
         return _merge(component, rules)
+    edge = raised(component, edge, rules.links)
     if edge > SURE:  # held together by assertions alone
         return _merge(component, rules._replace(ask=_never))
-    return _cut(component, edge + RAISE_STEP, rules)
+    return _cut(component, edge, rules)
+
+
+def raised(component: Sequence[bytes], threshold: int, weights: Weights) -> int:
+    """The next step above a threshold at which some pair inside a component falls away; above `SURE` if none does."""
+    inside = set(component)
+    heavier = (
+        weight
+        for node in component
+        for other, weight in weights(node).items()
+        if other in inside and weight >= threshold
+    )
+    lowest = min(heavier, default=SURE + RAISE_STEP)
+    return threshold + RAISE_STEP * ((lowest - threshold) // RAISE_STEP + 1)
 
 
 def _never(_one: bytes, _other: bytes) -> None:

@@ -9,16 +9,17 @@ name and surname are also compared crosswise, and taken so where that agrees cle
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import getitem, xor
 from typing import Final, NamedTuple
 
 from schemas.identity import FIELDS, TOKENS
 from streams.linkage.identity import ALL_NULL, Shape
-from streams.linkage.model import FIELD_BITS, LEVELS, LinkModel, Pair
+from streams.linkage.model import FIELD_BITS, LEVELS, LinkModel, Weights
 
 GIVEN: Final = FIELDS.index("given")
 SURNAME: Final = FIELDS.index("surname")
+NO_TOKENS: Final = (b"",) * len(TOKENS)
 NAMES: Final = 1 << GIVEN | 1 << SURNAME
 UNLIKE: Final = FIELD_BITS // 2  # distance of two unrelated values; similarity = UNLIKE - distance, at least 0
 SWAP_LIKE: Final = 77  # crosswise similarity needed of 2 x UNLIKE: 60 % of one field
@@ -26,9 +27,11 @@ CROSS_MAX: Final = UNLIKE - SWAP_LIKE // 2 - 1  # if both cross distances are ab
 SWAP_GAIN: Final = 39  # and by how much it must beat the straight one: 30 %
 STRAIGHT_MAX: Final = SWAP_GAIN - 1  # summed straight distance up to which no swap can win by that much
 
-HALF: Final = 32  # two scores in one integer: person << 32 | household, each with an offset that keeps it positive
+PART: Final = (
+    32  # bits of each of three sums in one integer, person highest, each with an offset that keeps it positive
+)
 OFFSET: Final = 1 << 31
-MASK: Final = (1 << HALF) - 1
+MASK: Final = (1 << PART) - 1
 
 
 class Evidence(NamedTuple):
@@ -38,23 +41,25 @@ class Evidence(NamedTuple):
     level: int
     person: int
     household: int
+    twin: int
 
 
 class Score(NamedTuple):
-    """Sum of the evidence and the prior, in milli-bits against `random`."""
+    """Sum of all evidence, in milli-bits against `random`."""
 
     person: int
     household: int
+    twin: int
 
     @property
     def link(self) -> int:
         """Same person against everything else."""
-        return self.person - max(self.household, 0)
+        return self.person - max(self.household, self.twin, 0)
 
     @property
     def tie(self) -> int:
-        """Same person or same household against random."""
-        return max(self.person, self.household)
+        """Same person or same household, twins included, against random."""
+        return max(self)
 
 
 def comparable(a: Shape, b: Shape) -> bool:
@@ -63,7 +68,7 @@ def comparable(a: Shape, b: Shape) -> bool:
 
 
 def evidence(model: LinkModel, a: Shape, b: Shape) -> tuple[Evidence, ...]:
-    """Every line that counts for or against a pair, in the order of FIELDS, swap, TOKENS, prior.
+    """Every line that counts for or against a pair, in the order of FIELDS, swap, agency, TOKENS, prior.
 
     Raises:
         ValueError: The two are of different epochs.
@@ -76,25 +81,35 @@ def evidence(model: LinkModel, a: Shape, b: Shape) -> tuple[Evidence, ...]:
     for index, name in enumerate(FIELDS):
         distance = distances[index]
         if distance is None:
-            lines.append(Evidence(name, -1, 0, 0))
+            lines.append(Evidence(name, -1, 0, 0, 0))
             continue
         level = sum(distance <= cut for cut in model.cuts[index])
-        lines.append(Evidence(name, level, model.person[index][level], model.household[index][level]))
+        lines.append(Evidence(name, level, *_weights(model, index, level)))
     lines.append(Evidence("swap", int(swapped), *model.swap[swapped]))
+    same = a[4] == b[4]
+    lines.append(Evidence("agency", int(same), *model.agency[same]))
     for index, name in enumerate(TOKENS):
-        one, other = a[3][index], b[3][index]
+        one, other = (a[3] or NO_TOKENS)[index], (b[3] or NO_TOKENS)[index]
         if one and other:
             lines.append(Evidence(name, int(one == other), *model.tokens[index][one == other]))
         else:
-            lines.append(Evidence(name, -1, 0, 0))
+            lines.append(Evidence(name, -1, 0, 0, 0))
     lines.append(Evidence("prior", 0, *model.prior))
     return tuple(lines)
 
 
 def score(model: LinkModel, a: Shape, b: Shape) -> Score:
     """Sum of the evidence of one pair."""
-    lines = evidence(model, a, b)
-    return Score(sum(line.person for line in lines), sum(line.household for line in lines))
+    return total(evidence(model, a, b))
+
+
+def total(lines: Iterable[Evidence]) -> Score:
+    """Sum of lines of evidence."""
+    return Score(*map(sum, zip((0, 0, 0), *(line[2:] for line in lines), strict=True)))
+
+
+def _weights(model: LinkModel, index: int, level: int) -> Weights:
+    return model.person[index][level], model.household[index][level], model.twin[index][level]
 
 
 def _distances(a: Shape, b: Shape) -> tuple[list[int | None], bool]:
@@ -123,23 +138,23 @@ def _distances(a: Shape, b: Shape) -> tuple[list[int | None], bool]:
 
 def unpack(packed: int) -> Score:
     """Score out of what a scorer returned."""
-    return Score((packed >> HALF) - OFFSET, (packed & MASK) - OFFSET)
+    return Score((packed >> 2 * PART) - OFFSET, (packed >> PART & MASK) - OFFSET, (packed & MASK) - OFFSET)
 
 
-def _pack(pair: Pair) -> int:
-    return (pair[0] << HALF) + pair[1]
+def _pack(weights: Weights) -> int:
+    return (weights[0] << 2 * PART) + (weights[1] << PART) + weights[2]
 
 
 def _by_distance(model: LinkModel, index: int) -> list[int]:
     """Packed weights of one field for each distance 0..256."""
-    by_level = [_pack((model.person[index][level], model.household[index][level])) for level in range(LEVELS)]
+    by_level = [_pack(_weights(model, index, level)) for level in range(LEVELS)]
     return [by_level[sum(distance <= cut for cut in model.cuts[index])] for distance in range(FIELD_BITS + 1)]
 
 
 def scorer(model: LinkModel) -> Callable[[Shape, Shape], int]:
     """A function equal to `score`, packed, for two shapes of one epoch; about 1 microsecond a pair.
 
-    All of a pair's weights are looked up by distance and added as single integers that carry both sums. The
+    All of a pair's weights are looked up by distance and added as single integers that carry all three sums. The
     null mask picks the tables, in which a missing field's weights are zero.
     """
     tables = [_by_distance(model, index) for index in range(len(FIELDS))]
@@ -148,15 +163,17 @@ def scorer(model: LinkModel) -> Callable[[Shape, Shape], int]:
         [nothing if nulls >> index & 1 else table for index, table in enumerate(tables)]
         for nulls in range(ALL_NULL + 1)
     ]
-    base = _pack((model.prior[0] + OFFSET, model.prior[1] + OFFSET))
-    plain, swapped = base + _pack(model.swap[0]), base + _pack(model.swap[1])
+    base = _pack(model.prior) + _pack((OFFSET, OFFSET, OFFSET))
+    plain = [base + _pack(model.swap[0]) + _pack(weights) for weights in model.agency]
+    to_swapped = _pack(model.swap[1]) - _pack(model.swap[0])
     tokens = [tuple(map(_pack, pair)) for pair in model.tokens]
+    places = range(len(tokens))
     count = int.bit_count
 
     def pair(a: Shape, b: Shape) -> int:
         nulls = a[1] | b[1]
         distances = list(map(count, map(xor, a[2], b[2])))
-        total = plain
+        total = plain[a[4] == b[4]]
         if nulls & NAMES or distances[GIVEN] + distances[SURNAME] > STRAIGHT_MAX:
             mine, theirs = a[2], b[2]
             if (mine[GIVEN] ^ theirs[SURNAME]).bit_count() > CROSS_MAX < (mine[SURNAME] ^ theirs[GIVEN]).bit_count():
@@ -164,13 +181,14 @@ def scorer(model: LinkModel) -> Callable[[Shape, Shape], int]:
             else:
                 crossed = _crossed(a, b, distances)
             if crossed:
-                total = swapped
+                total += to_swapped
                 distances[GIVEN], distances[SURNAME], missing = crossed
                 nulls = nulls & ~NAMES | missing
         total += sum(map(getitem, by_nulls[nulls], distances))
-        for weights, one, other in zip(tokens, a[3], b[3], strict=True):
-            if one and other:
-                total += weights[one == other]
+        if a[3] and b[3]:
+            for index, one, other in zip(places, a[3], b[3]):  # noqa: B905  (strict costs more than all the rest here)
+                if one and other:
+                    total += tokens[index][one == other]
         return total
 
     return pair

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from streams.linkage.compare import Evidence, comparable, evidence
+from streams.linkage.compare import Evidence, comparable, evidence, total
 from streams.linkage.identity import Shape
 from streams.linkage.model import LinkModel
 
@@ -35,7 +35,7 @@ class Explanation(msgspec.Struct, frozen=True):
         why: The deciding reason.
         link: Link score in milli-bits: same person against everything else.
         tie: Same person or household against random, in milli-bits.
-        evidence: The lines that add up to them; household weights enter `link` only as the rival.
+        evidence: The lines that add up to them; household and twin enter `link` only as rivals.
         edge: Threshold of an automatic edge, in milli-bits.
         model: Version of the model.
         digest: SHA-256 of the model.
@@ -68,13 +68,12 @@ class Standing(NamedTuple):
 def explain(model: LinkModel, a: Shape, b: Shape, standing: Standing) -> Explanation:
     """Explain one pair by the model in force."""
     lines = evidence(model, a, b) if comparable(a, b) else ()
-    person, household = sum(line.person for line in lines), sum(line.household for line in lines)
-    link = person - max(household, 0)
+    score = total(lines)
     return Explanation(
         together=standing.together,
-        why=_why(standing, bool(lines), link >= model.edge),
-        link=link,
-        tie=max(person, household),
+        why=_why(standing, bool(lines), score.link >= model.edge),
+        link=score.link,
+        tie=score.tie,
         evidence=lines,
         edge=model.edge,
         model=model.version,

@@ -1,67 +1,73 @@
 """Fits a linkage model on encodings alone: no name and no labelled pair is seen.
 
-Decides the weights. Three latent classes of candidate pairs, same person (M), same household but another person (H)
-and random (R), by expectation maximisation with population priors: pairs that blocking never makes count as random,
-so that no training session per block is needed. R comes from pairs taken at large. Floats live here and nowhere else
-in linkage; what leaves is a table of integers. Does not decide which model is in force.
+Decides the weights. Four latent classes of candidate pairs, same person (M), same household but another person (H),
+twin (T) and random (R), by expectation maximisation with population priors: pairs that blocking never makes count as
+random, so that no training session per block is needed. R comes from pairs taken at large. Floats live in fitting and
+nowhere else in linkage; what leaves is a table of integers. Does not decide which model is in force.
 
 Source:
-    LINKAGE section 6; Fellegi and Sunter 1969, doi:10.1080/01621459.1969.10501049.
+    LINKAGE section 6; Fellegi and Sunter 1969, doi:10.1080/01621459.1969.10501049. T is ours.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.identity import FIELD_BYTES, FIELDS, TOKEN_BYTES, TOKENS
-from streams.linkage.compare import GIVEN, SURNAME, SWAP_GAIN, SWAP_LIKE, UNLIKE
-from streams.linkage.identity import Identity, blocking_keys
-from streams.linkage.model import FIELD_BITS, LEVELS, LinkModel, Pair
+from schemas.identity import FIELDS
+from streams.linkage.bulk import (
+    AGENCY,
+    COLUMNS,
+    SWAP,
+    TOKEN,
+    Indices,
+    Levels,
+    as_arrays,
+    candidate_pairs,
+    distance_cuts,
+    levels,
+    pairs_at_large,
+)
+from streams.linkage.identity import Identity
+from streams.linkage.model import LEVELS, LinkModel, Weights
 
 Floats = NDArray[np.float64]
-Levels = NDArray[np.int8]
-Indices = NDArray[np.int64]
 
-DICE: Final = (0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 0.9999)  # similarity from which levels 1 to 7 hold, LINKAGE section 6
-SHARED: Final = frozenset({"surname", "number", "street", "postcode"})  # what people of one household have in common
+SHARED: Final = np.array([name in {"surname", "number", "street", "postcode"} for name in FIELDS])
+GIVEN, MIDDLE, DOB = (FIELDS.index(name) for name in ("given", "middle", "dob"))
 RANDOM_PAIRS: Final = 1_000_000
 ROUNDS: Final = 100
 SETTLED: Final = 1e-3  # relative change of expected pairs of one person at which the rounds end
 PRIOR_COUNTS: Final = 200.0  # pseudo-counts that hold person fields in H to what is random
 HOUSEMATE_MOST: Final = 0.05  # P(alike | H) of given name and birth date at most, or the classes change places
-MIXED_UP_LEAST: Final = 0.02  # P(number equal | H) at least: numbers of siblings and twins do get mixed up
+NAMESAKE_MOST: Final = 0.003  # P(given name equal | T) at most: twins do not share one
+TWINS_LEAST: Final = 0.005  # T as a share of H at least: about 1.5 % of births in England are of twins (ONS 2022)
+MIXED_UP_LEAST: Final = 0.02  # P(number equal | H or T) at least: numbers of siblings and twins do get mixed up
+DUPLICATE_LEAST: Final = 0.06  # P(one agency | M) / P(one agency | R) at least: agencies do hold people twice
 REISSUED_LEAST: Final = 0.03  # P(number different | M) at least: superseded, mistyped and temporary numbers
+ALIKE: Final = np.arange(LEVELS) >= 4  # twins and brothers are named alike at least as often as strangers
 START: Final = (0.02, 0.02, 0.02, 0.03, 0.05, 0.08, 0.13, 0.65)
-COLUMNS: Final = len(FIELDS) + 1 + len(TOKENS)  # levels of the fields, swap, tokens
-SWAP: Final = len(FIELDS)
+PERSON, HOUSEHOLD, TWIN = range(3)
 
 
 class Classes(NamedTuple):
-    """What was estimated: P(level | class) as (column, level), and the share of all pairs in M and H."""
+    """What was estimated: P(level | class) as (class, column, level), and the share of each in all pairs."""
 
-    person: Floats
-    household: Floats
+    levels: Floats
     random: Floats
-    person_share: float
-    household_share: float
-
-
-class Records(NamedTuple):
-    """Records as arrays, in an order that says nothing: by a hash of their pseudonym."""
-
-    bits: NDArray[np.uint64]
-    nulls: NDArray[np.bool_]
-    tokens: NDArray[np.uint64]
-    keys: list[frozenset[int]]
+    shares: Floats
 
 
 def fit(
-    records: Mapping[bytes, Identity], version: str, *, posting_max: int = 100, households: bool = True
+    records: Mapping[bytes, Identity],
+    version: str,
+    *,
+    posting_max: int = 100,
+    households: bool = True,
+    at_large: int = RANDOM_PAIRS,
 ) -> LinkModel:
     """Fit a model.
 
@@ -69,7 +75,8 @@ def fit(
         records: Encodings of one key and schema epoch by record; 1,000 or more are enough.
         version: Name of the model.
         posting_max: Records sharing one blocking key above which it makes no candidates.
-        households: Whether the class H exists; it needs real addresses.
+        households: Whether the classes H and T exist; it needs real addresses.
+        at_large: About how many pairs taken at large stand for `random`.
 
     Returns:
         The model, with the default thresholds. The same records give the same model.
@@ -82,101 +89,12 @@ def fit(
         raise ValueError(message)
     arrays = as_arrays(records)
     cuts = tuple((distance_cuts(),)) * len(FIELDS)
-    random = _smooth(_counts(levels(arrays, *_pairs_at_large(len(records)), cuts)))
+    random = _smooth(_counts(levels(arrays, *pairs_at_large(len(records), at_large), cuts)))
     found = levels(arrays, *candidate_pairs(arrays.keys, posting_max), cuts)
     total = len(records) * (len(records) - 1) / 2
     classes = _expectation_maximisation(found, random, total, households=households)
     schema_epoch = next(iter(records.values())).schema_epoch
     return _model(classes, version, schema_epoch, cuts, posting_max)
-
-
-def distance_cuts() -> tuple[int, ...]:
-    """Hamming distance up to which each level holds, from its Dice similarity by the MinHash estimate."""
-    jaccard = [dice / (2 - dice) for dice in DICE]
-    return tuple(int((1 - one) / 2 * FIELD_BITS) for one in jaccard)
-
-
-def as_arrays(records: Mapping[bytes, Identity]) -> Records:
-    """Records as arrays, ordered by a hash of the pseudonym."""
-    ordered = [records[record] for record in sorted(records, key=lambda record: hashlib.sha256(record).digest())]
-    bits = np.frombuffer(b"".join(one.bits for one in ordered), "<u8").reshape(
-        len(ordered), len(FIELDS), FIELD_BYTES // 8
-    )
-    tokens = np.frombuffer(b"".join(one.tokens for one in ordered), "<u8").reshape(
-        len(ordered), len(TOKENS), TOKEN_BYTES // 8
-    )
-    nulls = np.array([[one.nulls >> index & 1 for index in range(len(FIELDS))] for one in ordered], bool)
-    return Records(bits, nulls, tokens, [blocking_keys(one) for one in ordered])
-
-
-def candidate_pairs(keys: list[frozenset[int]], posting_max: int) -> tuple[Indices, Indices]:
-    """Pairs of records that share a key held by at most `posting_max`, each once."""
-    flat = np.array([key for some in keys for key in some], np.uint64)
-    owner = np.repeat(np.arange(len(keys)), [len(some) for some in keys])
-    order = np.lexsort((owner, flat))
-    flat, owner = flat[order], owner[order]
-    starts = np.flatnonzero(np.r_[True, flat[1:] != flat[:-1]])
-    sizes = np.diff(np.r_[starts, len(flat)])
-    parts = [np.zeros(0, np.int64)]
-    for size in range(2, posting_max + 1):
-        begin = starts[sizes == size]
-        if len(begin):
-            one, other = np.triu_indices(size, 1)
-            block = owner[begin[:, None] + np.arange(size)]
-            parts.append((block[:, one] * len(keys) + block[:, other]).ravel())
-    pairs = np.unique(np.concatenate(parts))
-    return pairs // len(keys), pairs % len(keys)
-
-
-def _pairs_at_large(count: int) -> tuple[Indices, Indices]:
-    """Each record with the next ones in the hashed order: as good as drawn, and the same each time."""
-    shifts = range(1, max(2, min(count, RANDOM_PAIRS // count + 1)))
-    base = np.arange(count)
-    one = np.concatenate([base for _ in shifts])
-    return one, np.concatenate([(base + shift) % count for shift in shifts])
-
-
-def levels(records: Records, one: Indices, other: Indices, cuts: tuple[tuple[int, ...], ...]) -> Levels:
-    """Levels of many pairs: (pairs, COLUMNS), -1 where missing. Equal to compare.evidence, by test."""
-    parts = [
-        _levels(records, one[at : at + (1 << 17)], other[at : at + (1 << 17)], cuts)
-        for at in range(0, len(one), 1 << 17)
-    ]
-    return np.concatenate(parts) if parts else np.zeros((0, COLUMNS), np.int8)
-
-
-def _distance(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> Indices:
-    found: Indices = np.bitwise_count(a ^ b).sum(1, dtype=np.int64)
-    return found
-
-
-def _levels(records: Records, one: Indices, other: Indices, cuts: tuple[tuple[int, ...], ...]) -> Levels:
-    bits, nulls = records.bits, records.nulls
-    far = 2 * FIELD_BITS  # stands for missing
-    distances = np.empty((len(one), len(FIELDS)), np.int64)
-    for index in range(len(FIELDS)):
-        missing = nulls[one, index] | nulls[other, index]
-        distances[:, index] = np.where(missing, far, _distance(bits[one, index], bits[other, index]))
-    cross = []
-    for mine, theirs in ((GIVEN, SURNAME), (SURNAME, GIVEN)):
-        missing = nulls[one, mine] | nulls[other, theirs]
-        cross.append(np.where(missing, far, _distance(bits[one, mine], bits[other, theirs])))
-    crosswise = sum(np.maximum(UNLIKE - distance, 0) for distance in cross)
-    straight = sum(np.maximum(UNLIKE - distances[:, index], 0) for index in (GIVEN, SURNAME))
-    swapped = (crosswise >= SWAP_LIKE) & (crosswise - straight >= SWAP_GAIN)
-    distances[:, GIVEN] = np.where(swapped, np.minimum(*cross), distances[:, GIVEN])
-    distances[:, SURNAME] = np.where(swapped, np.maximum(*cross), distances[:, SURNAME])
-    found = np.full((len(one), COLUMNS), -1, np.int8)
-    for index in range(len(FIELDS)):
-        distance = distances[:, index]
-        level = (distance[:, None] <= np.array(cuts[index])).sum(1)
-        found[:, index] = np.where(distance == far, -1, level)
-    found[:, SWAP] = swapped
-    for index in range(len(TOKENS)):
-        mine, theirs = records.tokens[one, index], records.tokens[other, index]
-        have = mine.any(1) & theirs.any(1)
-        found[:, SWAP + 1 + index] = np.where(have, (mine == theirs).all(1), -1)
-    return found
 
 
 def _counts(found: Levels, weights: Floats | None = None) -> Floats:
@@ -209,57 +127,92 @@ def _sum_logs(patterns: Levels, shares: Floats) -> Floats:
 
 def _expectation_maximisation(found: Levels, random: Floats, pairs: float, *, households: bool) -> Classes:
     patterns, counts = np.unique(found, axis=0, return_counts=True)
-    shared = np.array([name in SHARED for name in FIELDS] + [False] * (COLUMNS - SWAP))[:, None]
+    rows = np.where(_column(SHARED), np.array(START), random)
     person = np.tile(np.array(START), (COLUMNS, 1))
-    person[SWAP:] = (0.05, 0.95, 0, 0, 0, 0, 0, 0)
     person[SWAP] = (0.97, 0.03, 0, 0, 0, 0, 0, 0)
-    household = np.where(shared, person, random)
-    person_share, household_share = 1e-4, 1e-4 if households else 0.0
+    person[AGENCY] = random[AGENCY]
+    person[TOKEN:] = (0.05, 0.95, 0, 0, 0, 0, 0, 0)
+    twin = rows.copy()
+    twin[DOB] = person[DOB]
+    classes = np.stack([person, rows, twin])
+    shares = np.array([1e-4, 1e-4, 1e-6]) if households else np.array([1e-4, 1e-300, 1e-300])
     at_random = _sum_logs(patterns, random)
     before = 0.0
     for _ in range(ROUNDS):
-        joint = np.exp(
-            np.stack([
-                np.log(person_share) + _sum_logs(patterns, person),
-                np.log(household_share or 1e-300) + _sum_logs(patterns, household),
-                np.log(max(1 - person_share - household_share, 0.5)) + at_random,
-            ])
-        )  # fmt: skip
+        logs = [np.log(share) + _sum_logs(patterns, rows) for share, rows in zip(shares, classes, strict=True)]
+        joint = np.exp(np.stack([*logs, np.log(max(1 - shares.sum(), 0.5)) + at_random]))
         expected = joint / joint.sum(0) * counts
-        in_person, in_household = expected[0].sum(), expected[1].sum()
-        person_share = max(in_person / pairs, 1e-12)
-        person = _with_reissues(_smooth(_counts(patterns, expected[0])))
+        seen = [_counts(patterns, weights) for weights in expected[:3]]
+        person = _person(seen[PERSON], random)
+        shares[PERSON] = max(expected[PERSON].sum() / pairs, 1e-12)
         if households:
-            household_share = max(in_household / pairs, 1e-300)
-            household = _household(_counts(patterns, expected[1]), random, shared)
-        if abs(in_person - before) < SETTLED * max(before, 1.0):
+            shares[HOUSEHOLD] = expected[HOUSEHOLD].sum() / pairs
+            shares[TWIN] = max(expected[TWIN].sum() / pairs, TWINS_LEAST * shares[HOUSEHOLD])
+            household = _household(seen[HOUSEHOLD], random)
+            classes = np.stack([person, household, _twin(seen[TWIN], random, person, household)])
+        else:
+            classes[PERSON] = person
+        if abs(expected[PERSON].sum() - before) < SETTLED * max(before, 1.0):
             break
-        before = in_person
-    return Classes(_rising(person, random), household, random, person_share, household_share)
+        before = expected[PERSON].sum()
+    classes[PERSON] = _rising(classes[PERSON], random)
+    return Classes(classes, random, shares)
 
 
-def _with_reissues(person: Floats) -> Floats:
-    for column in range(SWAP + 1, COLUMNS):
+def _column(fields: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A choice of fields as a mask of columns."""
+    return np.concatenate([fields, np.zeros(COLUMNS - SWAP, bool)])[:, None]
+
+
+def _person(counts: Floats, random: Floats) -> Floats:
+    """P(level | M), with floors for what does happen though these records may not show it."""
+    person = _smooth(counts)
+    same = max(person[AGENCY, 1], DUPLICATE_LEAST * random[AGENCY, 1])
+    person[AGENCY, :2] = (1 - same, same)
+    for column in range(TOKEN, COLUMNS):
         different = max(person[column, 0], REISSUED_LEAST)
         person[column, :2] = (different, 1 - different)
     return person
 
 
-def _household(counts: Floats, random: Floats, shared: NDArray[np.bool_]) -> Floats:
+def _household(counts: Floats, random: Floats) -> Floats:
     """P(level | H): free for what a household shares; else held to random, with the caps that keep H from being M."""
     held = counts + PRIOR_COUNTS * random
-    household: Floats = np.where(shared, _smooth(counts), held / held.sum(1, keepdims=True))
-    for name in ("given", "dob"):
-        row = household[FIELDS.index(name)]
+    household: Floats = np.where(_column(SHARED), _smooth(counts), held / held.sum(1, keepdims=True))
+    for field in (GIVEN, DOB):
         for top in (7, 6, 5):
-            alike = row[top:].sum()
-            if alike > HOUSEMATE_MOST:
-                row[top:] *= HOUSEMATE_MOST / alike
-                row[:top] *= (1 - HOUSEMATE_MOST) / max(row[:top].sum(), 1e-12)
-    for column in range(SWAP + 1, COLUMNS):
-        equal = min(max(household[column, 1], MIXED_UP_LEAST), HOUSEMATE_MOST)
-        household[column, :2] = (1 - equal, equal)
+            _at_most(household[field], top, HOUSEMATE_MOST)
+        np.maximum(household[field], random[field], out=household[field], where=ALIKE)
+        household[field] /= household[field].sum()
+    _mix_up(household)
     return household
+
+
+def _twin(counts: Floats, random: Floats, person: Floats, household: Floats) -> Floats:
+    """P(level | T): a housemate with the birth date of the same person and a name that may be alike, never equal."""
+    held = counts + PRIOR_COUNTS * random
+    twin = np.where(_column(SHARED), household, held / held.sum(1, keepdims=True))
+    twin[DOB] = person[DOB]
+    np.maximum(twin[GIVEN], random[GIVEN], out=twin[GIVEN], where=ALIKE)
+    twin[GIVEN] /= twin[GIVEN].sum()
+    _at_most(twin[GIVEN], LEVELS - 1, NAMESAKE_MOST)
+    _mix_up(twin)
+    return twin
+
+
+def _at_most(row: Floats, top: int, most: float) -> None:
+    """Limit the share of a level and those above it, in place."""
+    alike = row[top:].sum()
+    if alike > most:
+        row[top:] *= most / alike
+        row[:top] *= (1 - most) / max(row[:top].sum(), 1e-12)
+
+
+def _mix_up(rows: Floats) -> None:
+    """Keep P(number equal) of people who are not one within bounds, in place."""
+    for column in range(TOKEN, COLUMNS):
+        equal = min(max(rows[column, 1], MIXED_UP_LEAST), HOUSEMATE_MOST)
+        rows[column, :2] = (1 - equal, equal)
 
 
 def _rising(person: Floats, random: Floats) -> Floats:
@@ -295,23 +248,28 @@ def isotonic(values: Floats, weights: Floats) -> Floats:
 def _model(
     classes: Classes, version: str, schema_epoch: int, cuts: tuple[tuple[int, ...], ...], posting_max: int
 ) -> LinkModel:
-    random = np.where(classes.random > 0, classes.random, 1.0)  # swap and tokens have two levels only
-    person, household = (_milli_bits(share / random) for share in (classes.person, classes.household))
-    rest = 1 - classes.person_share - classes.household_share
-    prior = [int(_milli_bits(np.array(share / rest))) for share in (classes.person_share, classes.household_share)]
+    random = np.where(classes.random > 0, classes.random, 1.0)  # swap, agency and tokens have two levels only
+    weights = _milli_bits(classes.levels / random).tolist()
+    prior = _milli_bits(classes.shares / (1 - classes.shares.sum())).tolist()
 
-    def pair(column: int, level: int) -> Pair:
-        return int(person[column, level]), int(household[column, level])
+    def two(column: int) -> tuple[Weights, Weights]:
+        low, high = (
+            (weights[0][column][level], weights[1][column][level], weights[2][column][level]) for level in (0, 1)
+        )
+        return low, high
 
+    person, household, twin = (tuple(tuple(row) for row in rows[:SWAP]) for rows in weights)
     return LinkModel(
         version=version,
         schema_epoch=schema_epoch,
         cuts=cuts,
-        person=tuple(tuple(row) for row in person[:SWAP].tolist()),
-        household=tuple(tuple(row) for row in household[:SWAP].tolist()),
-        swap=(pair(SWAP, 0), pair(SWAP, 1)),
-        tokens=tuple((pair(SWAP + 1 + index, 0), pair(SWAP + 1 + index, 1)) for index in range(len(TOKENS))),
-        prior=(prior[0], prior[1]),
+        person=person,
+        household=household,
+        twin=twin,
+        swap=two(SWAP),
+        agency=two(AGENCY),
+        tokens=tuple(two(column) for column in range(TOKEN, COLUMNS)),
+        prior=(prior[0], prior[1], prior[2]),
         posting_max=posting_max,
     )
 

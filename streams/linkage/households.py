@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from streams.linkage.cluster import RAISE_STEP, SURE, Weights, connected
+from streams.linkage.cluster import SURE, Weights, connected, raised
 from streams.linkage.model import LinkModel
 
 Person = Callable[[bytes], Sequence[bytes]]
@@ -39,9 +39,9 @@ def _split(
 ) -> list[tuple[bytes, ...]]:
     if len(component) <= model.household_max:
         return [tuple(component)]
+    tie = raised(component, tie, ties)
     if tie > SURE:
         return [tuple(part) for part in connected(component, person)]
-    tie += RAISE_STEP
     inside = set(component)
 
     def neighbours(node: bytes) -> list[bytes]:

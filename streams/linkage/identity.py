@@ -18,8 +18,9 @@ from schemas.identity import Identity as WireIdentity
 ALL_NULL: Final = (1 << len(FIELDS)) - 1
 ADDRESS: Final = sum(1 << FIELDS.index(name) for name in ("number", "street", "postcode"))
 
-Shape = tuple[int, int, tuple[int, ...], tuple[bytes, ...]]
-"""What a comparison reads: epoch, null mask, one integer of 256 bits a field, tokens (empty where missing)."""
+Shape = tuple[int, int, tuple[int, ...], tuple[bytes, ...], str]
+"""What a comparison reads: epoch, null mask, one integer of 256 bits a field, tokens (empty where missing; an empty
+tuple where all are), agency."""
 
 
 class Identity(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -94,6 +95,7 @@ _TOKEN_SLICES: Final = tuple(
     slice(start, start + TOKEN_BYTES) for start in range(0, len(TOKENS) * TOKEN_BYTES, TOKEN_BYTES)
 )
 _NO_TOKEN: Final = bytes(TOKEN_BYTES)
+_NO_TOKENS: Final = _NO_TOKEN * len(TOKENS)
 _integer = int.from_bytes
 
 
@@ -104,7 +106,10 @@ def shape(identity: Identity) -> Shape:
         identity.schema_epoch << 32 | identity.key_epoch,
         identity.nulls,
         tuple([_integer(bits[part], "little") for part in _FIELD_SLICES]),
-        tuple([b"" if tokens[part] == _NO_TOKEN else tokens[part] for part in _TOKEN_SLICES]),
+        ()
+        if tokens == _NO_TOKENS
+        else tuple([b"" if tokens[part] == _NO_TOKEN else tokens[part] for part in _TOKEN_SLICES]),
+        identity.agency,
     )
 
 
@@ -117,6 +122,8 @@ def blocking_keys(identity: Identity) -> frozenset[int]:
     keys = _UNPACK[len(matchkeys) // BLOCK_BYTES](matchkeys)
     if bands:
         keys += _UNPACK[len(bands) // BLOCK_BYTES](bands)
+    if tokens == _NO_TOKENS:
+        return frozenset(keys)
     for part in _TOKEN_SLICES:
         if tokens[part] != _NO_TOKEN:
             keys += _UNPACK[1](tokens[part][:BLOCK_BYTES])

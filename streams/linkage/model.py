@@ -20,8 +20,8 @@ FIELD_BITS: Final = FIELD_BYTES * 8
 WEIGHT_MAX: Final = 1 << 24  # milli-bits; keeps sums of all fields inside 31 bits
 MODELS: Final = Path(__file__).parent / "models"
 
-Pair = tuple[int, int]
-"""Weights in milli-bits for (same person, same household but another person), against random."""
+Weights = tuple[int, int, int]
+"""Milli-bits for (same person, same household but another person, twin), against random."""
 
 
 class LinkModel(msgspec.Struct, frozen=True, dict=True, kw_only=True):
@@ -33,7 +33,11 @@ class LinkModel(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         cuts: For each field 7 falling Hamming distances; the level is the count of cuts >= the distance.
         person: For each field 8 weights of `same person`, by level.
         household: For each field 8 weights of `same household, other person`, by level.
+        twin: For each field 8 weights of `twin`: born on one day to one household, so that only names, numbers and
+            being known twice at one agency tell them apart.
         swap: Weights where given name and surname were (not, yes) compared crosswise.
+        agency: Weights of two records of (different agencies, one agency): few agencies hold a person twice, so that
+            two records at one agency speak for twins.
         tokens: For each token of schemas.identity.TOKENS the weights where both have one: (different, equal).
         prior: Weight before any evidence.
         edge: Milli-bits from which a pair is an automatic edge.
@@ -50,9 +54,11 @@ class LinkModel(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     cuts: tuple[tuple[int, ...], ...]
     person: tuple[tuple[int, ...], ...]
     household: tuple[tuple[int, ...], ...]
-    swap: tuple[Pair, Pair]
-    tokens: tuple[tuple[Pair, Pair], ...]
-    prior: Pair
+    twin: tuple[tuple[int, ...], ...]
+    swap: tuple[Weights, Weights]
+    agency: tuple[Weights, Weights]
+    tokens: tuple[tuple[Weights, Weights], ...]
+    prior: Weights
     edge: int = 4_250
     merge: int = 2_000
     tie: int = 0
@@ -62,11 +68,11 @@ class LinkModel(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     household_max: int = 40
 
     def __post_init__(self) -> None:
-        tables = (self.cuts, self.person, self.household)
-        if any(len(table) != len(FIELDS) for table in tables) or len(self.tokens) != len(TOKENS):
+        weights = (self.person, self.household, self.twin)
+        if any(len(table) != len(FIELDS) for table in (self.cuts, *weights)) or len(self.tokens) != len(TOKENS):
             message = f"expected tables for {len(FIELDS)} fields and {len(TOKENS)} tokens"
             raise ValueError(message)
-        if any(len(row) != LEVELS for table in (self.person, self.household) for row in table):
+        if any(len(row) != LEVELS for table in weights for row in table):
             message = f"expected {LEVELS} levels a field"
             raise ValueError(message)
         for row in self.cuts:
@@ -76,10 +82,10 @@ class LinkModel(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         if not self.tie <= self.edge or min(self.posting_max, self.component_max, self.household_max) < 2:
             message = "expected tie <= edge and limits of at least 2"
             raise ValueError(message)
-        flat = [weight for table in (self.person, self.household) for row in table for weight in row]
+        flat = [weight for table in weights for row in table for weight in row]
         flat += [
             weight
-            for pair in (*self.swap, *(pair for token in self.tokens for pair in token), self.prior)
+            for pair in (*self.swap, *self.agency, *(pair for token in self.tokens for pair in token), self.prior)
             for weight in pair
         ]
         if max(map(abs, flat)) > WEIGHT_MAX:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from itertools import combinations
 from typing import Final
 
-from streams.linkage.compare import HALF, MASK, OFFSET, scorer
+from streams.linkage.compare import scorer, unpack
 from streams.linkage.identity import Identity, Shape, blocking_keys, shape
 from streams.linkage.model import LinkModel
 from streams.linkage.postings import Postings
@@ -58,9 +58,7 @@ class Pairs:
         first, second = self._shape(one), self._shape(other)
         if first[0] != second[0]:
             return None
-        packed = self._score(first, second)
-        household = (packed & MASK) - OFFSET
-        return (packed >> HALF) - OFFSET - (household if household > 0 else 0)
+        return unpack(self._score(first, second)).link
 
     def enter(self, record: bytes, touched: set[bytes]) -> None:
         """Take in a record that is new in the identities.
@@ -138,11 +136,11 @@ class Pairs:
             theirs = shapes.get(other) or self._shape(other)
             if theirs[0] != epoch:
                 continue
-            packed = score(mine, theirs)
-            person, household = (packed >> HALF) - OFFSET, (packed & MASK) - OFFSET
-            if person >= tie or household >= tie:
-                ties[other] = person if person > household else household
-                link = person - household if household > 0 else person
+            person, household, twin = unpack(score(mine, theirs))
+            other_person = household if household > twin else twin
+            if person >= tie or other_person >= tie:
+                ties[other] = person if person > other_person else other_person
+                link = person - other_person if other_person > 0 else person
                 if link >= edge:
                     edges[other] = link
         if edges:
@@ -187,14 +185,12 @@ class Pairs:
         first, second = self._shape(one), self._shape(other)
         if first[0] != second[0]:
             return
-        packed = self._score(first, second)
-        person, household = (packed >> HALF) - OFFSET, (packed & MASK) - OFFSET
-        if max(person, household) < self._tie:
+        score = unpack(self._score(first, second))
+        if score.tie < self._tie:
             return
         touched.update((one, other))
-        link = person - max(household, 0)
         for mine, theirs in ((one, other), (other, one)):
             if mine in self._ties:
-                self._ties[mine][theirs] = max(person, household)
-                if link >= self._edge:
-                    self._edges.setdefault(mine, {})[theirs] = link
+                self._ties[mine][theirs] = score.tie
+                if score.link >= self._edge:
+                    self._edges.setdefault(mine, {})[theirs] = score.link

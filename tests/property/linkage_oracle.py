@@ -59,7 +59,7 @@ class Batch:
             for component in nx.connected_components(graph):
                 if len(component) <= self.model.component_max:
                     found.update(self._average_linkage(sorted(component), scored=True))
-                elif edge > 60_000:
+                elif edge + 2_000 > 60_000:
                     found.update(self._average_linkage(sorted(component), scored=False))
                 else:
                     cut(component, edge + 2_000)
@@ -110,7 +110,7 @@ class Batch:
             for component in nx.connected_components(graph):
                 if len(component) <= self.model.household_max:
                     found.add(tuple(sorted(component)))
-                elif tie > 60_000:
+                elif tie + 2_000 > 60_000:
                     found.update(person[record] for record in component)
                 else:
                     cut(component, tie + 2_000)

@@ -89,7 +89,7 @@ class World:
         self.households = (self.households - set(delta.households_before)) | set(delta.households_after)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(models, histories)
 @example(model(posting_max=2), [])
 def test_any_history_equals_batch_on_the_survivors(chosen: Any, history: list[tuple[Any, ...]]) -> None:
@@ -108,9 +108,11 @@ def test_any_history_equals_batch_on_the_survivors(chosen: Any, history: list[tu
             assert world.graph.cluster(pair[0]) != world.graph.cluster(pair[1])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(models, histories, st.randoms(use_true_random=False))
-def test_tables_are_a_function_of_the_live_records(chosen: Any, history: list[tuple[Any, ...]], order: random.Random) -> None:
+def test_tables_are_a_function_of_the_live_records(
+    chosen: Any, history: list[tuple[Any, ...]], order: random.Random
+) -> None:
     world = World(chosen)
     for step in history:
         world.step(step)
@@ -123,7 +125,7 @@ def test_tables_are_a_function_of_the_live_records(chosen: Any, history: list[tu
     assert fresh.tables == world.tables
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(models, histories, people)
 def test_insert_then_delete_changes_nothing(chosen: Any, history: list[tuple[Any, ...]], someone: Identity) -> None:
     world = World(chosen)

@@ -13,6 +13,7 @@ from streams.linkage.model import LinkModel
 CUTS = (123, 104, 91, 76, 59, 38, 0)
 LIKELY = (-5_000, -4_000, -3_000, -1_000, 2_000, 4_000, 6_000, 8_000)
 NEUTRAL = (0,) * 8
+TWINS = (*(0,) * 7, 5_000)
 SHARED = (-3_000, -2_500, -2_000, -1_000, 1_500, 3_500, 5_500, 7_500)
 
 
@@ -24,10 +25,12 @@ def model(**changes: Any) -> LinkModel:
         "schema_epoch": 1,
         "cuts": (CUTS,) * len(FIELDS),
         "person": (LIKELY,) * len(FIELDS),
-        "household": tuple(SHARED if name in shared else NEUTRAL for name in FIELDS),
-        "swap": ((0, 0), (-2_000, 0)),
-        "tokens": (((-4_000, 0), (6_000, 2_000)),) * len(TOKENS),
-        "prior": (-12_000, -11_000),
+        "household": tuple(SHARED if name in shared else TWINS if name == "dob" else NEUTRAL for name in FIELDS),
+        "twin": tuple(SHARED if name in shared else LIKELY if name == "dob" else NEUTRAL for name in FIELDS),
+        "swap": ((0, 0, 0), (-2_000, 0, 0)),
+        "agency": ((300, 0, 0), (-2_000, 0, 500)),
+        "tokens": (((-4_000, 0, 0), (5_000, 3_000, 3_000)),) * len(TOKENS),
+        "prior": (-12_000, -11_000, -15_000),
     }
     return LinkModel(**{**settings, **changes})
 
@@ -50,12 +53,24 @@ def encode(value: str) -> bytes:
     return sum((min(column) & 1) << bit for bit, column in enumerate(zip(*rows, strict=True))).to_bytes(32, "little")
 
 
+def _token(value: str) -> bytes:
+    return hashlib.blake2b(value.encode(), digest_size=16).digest() if value else bytes(16)
+
+
 def _key(*parts: str) -> bytes:
     return hashlib.blake2b("|".join(parts).encode(), digest_size=8).digest()
 
 
+KEYS = (("dob",), ("given", "surname"), ("given", "dob"), ("number", "street"), ("surname", "postcode"))
+
+
 def identity(
-    values: dict[str, str], *, agency: str = "council", epoch: int = 1, restricted: bool = False, communal: bool = False
+    values: dict[str, str],
+    *,
+    agency: str = "council",
+    epoch: int = 1,
+    restricted: bool = False,
+    communal: bool = False,
 ) -> Identity:
     """Encode a person given by the names of FIELDS and TOKENS; what is not given is missing."""
     have = {name: value for name, value in values.items() if value}
@@ -63,24 +78,21 @@ def identity(
     if restricted or communal:
         nulls |= ADDRESS
         have = {name: value for name, value in have.items() if name not in {"number", "street", "postcode"}}
-    combinations = (
-        ("dob",), ("given", "surname"), ("given", "dob"), ("number", "street"), ("surname", "postcode"), ("surname", "given")
-    )  # fmt: skip
-    keys = {_key("/".join(names), *(have[name] for name in names)) for names in combinations if set(names) <= set(have)}
+    keys = {_key("/".join(names), *(have[name] for name in names)) for names in KEYS if set(names) <= set(have)}
     return Identity(
         agency=agency,
         schema_epoch=1,
         key_epoch=epoch,
         nulls=nulls,
         bits=b"".join(encode(have[name]) if name in have else bytes(32) for name in FIELDS),
-        tokens=b"".join(hashlib.blake2b(have[t].encode(), digest_size=16).digest() if t in have else bytes(16) for t in TOKENS),
+        tokens=b"".join(_token(have.get(name, "")) for name in TOKENS),
         matchkeys=b"".join(sorted(keys)),
         bands=b"",
         restricted=restricted,
         communal=communal,
-    )  # fmt: skip
+    )
 
 
-ANNA = {"given": "anna", "surname": "brown", "dob": "20150301", "number": "12", "street": "mill lane", "postcode": "ab12cd"}
+ANNA = {"given": "anna", "surname": "brown", "dob": "20150301", "number": "12", "street": "mill lane"}
 BEN = {**ANNA, "given": "benjamin", "dob": "20120811"}
-CARA = {"given": "cara", "surname": "okafor", "dob": "20090519", "number": "7", "street": "church road", "postcode": "xy98zw"}
+CARA = {"given": "cara", "surname": "okafor", "dob": "20090519", "number": "7", "street": "church road"}

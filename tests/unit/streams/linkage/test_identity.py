@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schemas.identity import FIELDS, MATCHKEYS_MAX
+from streams.linkage.identity import ADDRESS, blocking_keys, from_wire, shape
+from tests.unit.streams.linkage.people import ANNA, identity
+
+
+def wire(**changes: Any) -> Any:
+    one = identity({**ANNA, "nhs": "9434765919"})
+    return {
+        "op": "upsert", "schema_epoch": 1, "key_epoch": 1, "nulls": one.nulls, "bits": one.bits, "tokens": one.tokens,
+        "matchkeys": one.matchkeys, "bands": one.bands, "restricted": False, "communal": False, **changes,
+    }  # fmt: skip
+
+
+def test_a_well_formed_identity_passes_as_it_is() -> None:
+    assert from_wire(wire(), "council") == identity({**ANNA, "nhs": "9434765919"})
+
+
+@pytest.mark.parametrize("changes", [
+    {"bits": bytes(223)}, {"bits": bytes(256)}, {"tokens": bytes(16)}, {"matchkeys": bytes(9)},
+    {"matchkeys": bytes(8 * (MATCHKEYS_MAX + 1))}, {"bands": bytes(4)}, {"bits": b""},
+])  # fmt: skip
+def test_a_forged_length_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"^bad_size$"):
+        from_wire(wire(**changes), "council")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"nulls": -1}, {"nulls": 1 << len(FIELDS)}, {"key_epoch": -1}, {"schema_epoch": -1}]
+)
+def test_numbers_out_of_range_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"^bad_bounds$"):
+        from_wire(wire(**changes), "council")
+
+
+@pytest.mark.parametrize("flag", ["restricted", "communal"])
+def test_an_address_that_should_not_have_come_is_not_looked_at(flag: str) -> None:
+    assert from_wire(wire(**{flag: True}), "council").nulls & ADDRESS == ADDRESS
+
+
+def test_a_shape_has_an_integer_a_field_and_the_tokens_there_are() -> None:
+    one = identity({**ANNA, "nhs": "9434765919"})
+    epoch, nulls, bits, tokens = shape(one)
+    assert epoch == 1 << 32 | 1
+    assert nulls == one.nulls
+    assert b"".join(field.to_bytes(32, "little") for field in bits) == one.bits
+    assert tokens == (one.tokens[:16], b"")
+    assert shape(identity(ANNA))[3] == ()
+
+
+def test_blocking_keys_are_matchkeys_bands_and_the_tokens_there_are() -> None:
+    one = identity({**ANNA, "nhs": "9434765919"})
+    expected = [one.matchkeys[at : at + 8] for at in range(0, len(one.matchkeys), 8)] + [one.tokens[:8]]
+    assert blocking_keys(one) == {int.from_bytes(key, "little") for key in expected}
+    assert blocking_keys(identity({})) == frozenset()
