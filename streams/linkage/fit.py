@@ -44,6 +44,8 @@ SETTLED: Final = 1e-3  # relative change of expected pairs of one person at whic
 PRIOR_COUNTS: Final = 200.0  # pseudo-counts that hold person fields in H to what is random
 HOUSEMATE_MOST: Final = 0.05  # P(alike | H) of given name and birth date at most, or the classes change places
 NAMESAKE_MOST: Final = 0.003  # P(given name equal | T) at most: twins do not share one
+NAMED_ALIKE_LEAST: Final = 0.15  # P(given names alike but not equal | T) at least; alike as misspelt ones are
+NEAR: Final = slice(2, LEVELS - 1)  # levels of names that are alike but not equal
 TWINS_LEAST: Final = 0.005  # T as a share of H at least: about 1.5 % of births in England are of twins (ONS 2022)
 MIXED_UP_LEAST: Final = 0.02  # P(number equal | H or T) at least: numbers of siblings and twins do get mixed up
 DUPLICATE_LEAST: Final = 0.06  # P(one agency | M) / P(one agency | R) at least: agencies do hold people twice
@@ -193,8 +195,9 @@ def _twin(counts: Floats, random: Floats, person: Floats, household: Floats) -> 
     held = counts + PRIOR_COUNTS * random
     twin = np.where(_column(SHARED), household, held / held.sum(1, keepdims=True))
     twin[DOB] = person[DOB]
-    np.maximum(twin[GIVEN], random[GIVEN], out=twin[GIVEN], where=ALIKE)
-    twin[GIVEN] /= twin[GIVEN].sum()
+    named_alike = max(counts[GIVEN, NEAR].sum() / max(counts[GIVEN].sum(), 1e-12), NAMED_ALIKE_LEAST)
+    twin[GIVEN] = random[GIVEN] * (1 - named_alike) / random[GIVEN].sum()
+    twin[GIVEN, NEAR] += named_alike * person[GIVEN, NEAR] / person[GIVEN, NEAR].sum()
     _at_most(twin[GIVEN], LEVELS - 1, NAMESAKE_MOST)
     _mix_up(twin)
     return twin

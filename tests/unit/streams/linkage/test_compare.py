@@ -17,7 +17,11 @@ values = st.one_of(
 )
 tokens = st.one_of(st.just(()), st.tuples(*[st.sampled_from([b"", b"a" * 16, b"b" * 16])] * len(TOKENS)))
 shapes: st.SearchStrategy[Shape] = st.tuples(
-    st.just(1), st.integers(min_value=0, max_value=127), st.tuples(*[values] * len(FIELDS)), tokens, st.sampled_from("ab")
+    st.just(1),
+    st.integers(min_value=0, max_value=127),
+    st.tuples(*[values] * len(FIELDS)),
+    tokens,
+    st.sampled_from("ab"),
 )
 
 

@@ -45,8 +45,8 @@ def test_an_address_that_should_not_have_come_is_not_looked_at(flag: str) -> Non
 
 def test_a_shape_has_an_integer_a_field_and_the_tokens_there_are() -> None:
     one = identity({**ANNA, "nhs": "9434765919"})
-    epoch, nulls, bits, tokens = shape(one)
-    assert epoch == 1 << 32 | 1
+    epoch, nulls, bits, tokens, agency = shape(one)
+    assert (epoch, agency) == (1 << 32 | 1, "council")
     assert nulls == one.nulls
     assert b"".join(field.to_bytes(32, "little") for field in bits) == one.bits
     assert tokens == (one.tokens[:16], b"")
