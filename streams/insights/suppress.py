@@ -59,6 +59,6 @@ def _partner(counts: Sequence[int], held: Sequence[int], only: int) -> int:
     """The second place to withhold in a line, so that the first cannot be computed."""
     total = len(counts) - 1
     others = [place for place in range(total) if place != only and counts[place] > 0]
-    if only == total or not others:
-        return total if only != total else max(range(total), key=lambda place: (counts[place], -place))
+    if not others:
+        return total
     return min(others, key=lambda place: (held[place] == 0, counts[place], place))

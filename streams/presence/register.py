@@ -304,10 +304,9 @@ class Register:
 
     @staticmethod
     def _discard(index: dict[bytes, set[bytes]], key: bytes, value: bytes) -> None:
-        if key in index:
-            index[key].discard(value)
-            if not index[key]:
-                del index[key]
+        index[key].discard(value)
+        if not index[key]:
+            del index[key]
 
 
 def _notice_id(event: bytes, told: bytes, kind: str, team: str) -> str:

@@ -60,6 +60,14 @@ def test_a_cell_that_has_grown_is_withheld_for_eight_more_publications() -> None
     assert line(published)[3:5] == (10, 20)
 
 
+def test_where_no_other_cell_is_left_the_total_is_withheld() -> None:
+    published = publish(None, police(3, 100, 0, 0, 0), NOW)
+    published = publish(published, police(3, 100, 0, 0, 0), NOW + WEEK_MS)
+    for week in range(2, STICKY_WEEKS + 1):
+        published = publish(published, police(9, 0, 0, 0, 0), NOW + week * WEEK_MS)
+    assert line(published) == (-1, 0, 0, 0, 0, -1)
+
+
 @given(st.lists(counts_of_a_line, min_size=1, max_size=8))
 def test_no_small_count_is_recovered_from_any_of_eight_weeks(weeks: list[list[int]]) -> None:
     published = None

@@ -245,3 +245,56 @@ def test_without_a_directory_nobody_is_told_and_the_contact_waits() -> None:
     assert visit(made) == []
     made.directory = DIRECTORY
     assert len(made.relinked((CHILD,), T + 1)) == 2
+
+
+class Unlinked:
+    """A link graph that has no identity yet."""
+
+    def cluster(self, record: bytes) -> bytes:
+        raise KeyError(record)
+
+    def members(self, cluster: bytes) -> tuple[bytes, ...]:
+        raise KeyError(cluster)
+
+
+def test_a_record_whose_identity_has_not_come_stands_for_itself() -> None:
+    made = register()
+    made._links = Unlinked()
+    made.profile(CHILD, "council", PLAN, T)
+    assert len(visit(made, record=CHILD)) == 2
+    assert len(made.history(CHILD)) == 1
+
+
+def test_beyond_its_bound_a_record_drops_its_oldest_contact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.presence.register.CONTACTS_PER_RECORD_MAX", 2)
+    made = register()
+    for number in range(3):
+        visit(made, b"e%d" % number, at=T + number)
+    assert [event for _, event, _ in made.history(VISIT)] == [b"e2", b"e1"]
+
+
+def test_an_unborn_childs_mother_is_found_again_after_recovery_and_two_births_apart() -> None:
+    tables = Tables("north", SPECS)
+    made = register(tables=tables)
+    for child in (BUMP, b"council-twin"):
+        made.profile(child, "council", {**PLAN, "age_band": "unborn", "unborn_of": MOTHER}, T)
+    visit(made, b"e0", record=MOTHER)
+    recovered = register(tables=tables)
+    assert [notice["person"] for notice in visit(recovered, record=MOTHER)] == [
+        BUMP, BUMP, b"council-twin", b"council-twin",
+    ]  # fmt: skip
+    assert [event for _, event, _ in recovered.history(BUMP)] == [b"e1", b"e0"]
+    recovered.withdraw(b"e0", T)
+    recovered.withdraw(b"e0", T)
+    recovered.withdraw(b"unknown", T)
+    assert [event for _, event, _ in recovered.history(BUMP)] == [b"e1"]
+    recovered.profile(BUMP, "council", None, T)
+    assert len(visit(recovered, b"e2", record=MOTHER)) == 2
+
+
+def test_forgetting_what_was_never_there_changes_nothing() -> None:
+    made = register((CHILD, VISIT))
+    made.profile(CHILD, "council", PLAN, T)
+    made.forget(VISIT)
+    made.forget(CHILD)
+    assert made.history(CHILD) == ()
