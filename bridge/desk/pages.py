@@ -157,9 +157,9 @@ def row(
     if due is not None and open_ and taken is None:
         late = due <= now
         made |= {"due": words.moment(due, now), "overdue": late, "due_soon": not late and due - now <= SOON_MS}
-    if "known_to" in cut:
+    if cut.get("known_to"):  # empty where the platform cut this agency below the rung
         made |= _who(cut, config)
-    if "factors" in cut:
+    if cut.get("threshold_ppm"):  # 0 likewise
         made |= _summary(cut, now)
     elif "families" in cut:
         made["reasons"] = tuple(Reason(words.family(code), lowers) for code, lowers in cut["families"])

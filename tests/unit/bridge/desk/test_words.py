@@ -13,7 +13,7 @@ from bridge.desk.inbox import Taken
 from bridge.desk.rungs import ALERT_FIELDS, PRESENCE_FIELDS, cut_alert
 from schemas.alert import Alert, Presence
 from schemas.event import AGENCY_KINDS, FAMILIES
-from tests.unit.bridge.desk.support import HOUR_MS, NOW, alert
+from tests.unit.bridge.desk.support import HOUR_MS, NOW, Made, alert
 
 
 def ms(text: str) -> int:
@@ -59,6 +59,16 @@ def test_every_field_of_a_message_stands_in_one_rung_or_in_none() -> None:
 def test_a_rung_that_does_not_exist_shows_nothing(rung: int) -> None:
     with pytest.raises(ValueError, match="rung"):
         cut_alert(alert(), rung)
+
+
+def test_what_the_platform_withheld_is_not_shown_as_nothing(desk: Made) -> None:
+    withheld = alert(known_to=[], score_ppm=0, threshold_ppm=0, clears_at_ppm=0)
+    row = pages.row(cut_alert(withheld, 4), {}, None, desk.config, NOW)
+    assert not row.not_known
+    assert row.agencies is None
+    assert row.score == ""
+    assert [reason.text for reason in row.reasons] == [words.family(one["family"]) for one in withheld["factors"]]
+    assert {reason.weight for reason in row.reasons} == {None}
 
 
 def test_what_nobody_has_yet_comes_first_and_the_most_urgent_on_top() -> None:
