@@ -143,6 +143,10 @@ class LinkGraph:
         """Records of a household, sorted."""
         return self._homes.of(household)
 
+    def edges(self, record: bytes) -> Mapping[bytes, int]:
+        """Live candidates of a record that reach the automatic threshold alone: link score in milli-bits."""
+        return self._pairs.edges(record) if record in self._identities else NONE
+
     def suggestions(self, record: bytes) -> list[tuple[bytes, int]]:
         """Records of other people that may be the same one: link score in milli-bits from 0, best first."""
         if record not in self._identities:

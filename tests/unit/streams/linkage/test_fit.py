@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from schemas.identity import FIELDS
-from streams.linkage.compare import evidence
 from streams.linkage.bulk import as_arrays, candidate_pairs, distance_cuts, levels
+from streams.linkage.compare import evidence
 from streams.linkage.fit import fit, isotonic
 from streams.linkage.graph import LinkGraph
 from streams.linkage.identity import Identity, shape
@@ -40,7 +40,7 @@ def town(seed: int) -> tuple[dict[bytes, Identity], dict[bytes, tuple[int, int]]
             born = f"{draw.randrange(1960, 2020)}{draw.randrange(1, 13):02}{draw.randrange(1, 29):02}"
             values = {**shared, "given": draw.choice(GIVEN), "dob": born}
             for agency in range(1 + (draw.random() < 0.6)):
-                if agency and draw.random() < 0.2:
+                if agency and draw.random() < 0.1:
                     values = {**values, "given": values["given"][:-1]}
                 record = f"{draw.random()}".encode().ljust(64, b"0")
                 records[record] = identity(values)
