@@ -160,9 +160,11 @@ def row(
     if cut.get("known_to"):  # empty where the platform cut this agency below the rung
         made |= _who(cut, config)
     if cut.get("threshold_ppm"):  # 0 likewise
-        made |= _summary(cut, now)
+        made |= _summary(cut)
     elif "families" in cut:
-        made["reasons"] = tuple(Reason(words.family(code), lowers) for code, lowers in cut["families"])
+        made["reasons"] = tuple(
+            Reason(words.family(code), lowers) for code, lowers in cut["families"] if code != "base"
+        )
     if "records" in cut:
         made |= _people(cut["records"], names)
     return Row(**made)
@@ -185,33 +187,31 @@ def call(agency: str, config: Config) -> Call:
     return Call(contact.name, contact.office_number, contact.out_of_hours_number, own)
 
 
-def _summary(cut: Mapping[str, Any], now: int) -> dict[str, Any]:
-    most = max((abs(factor["weight_milli"]) for factor in cut["factors"]), default=0)
-    reasons = tuple(
-        Reason(
-            words.family(factor["family"]),
-            factor["weight_milli"] < 0,
-            words.KINDS.get(factor["agency_kind"], ""),
-            factor["weight_milli"] / 1000,
-            round(100 * abs(factor["weight_milli"]) / most) if most else 0,
-            _age(factor["age_days"]),
-        )
-        for factor in cut["factors"]
-    )
+def _summary(cut: Mapping[str, Any]) -> dict[str, Any]:
+    factors = sorted(cut["factors"], key=lambda factor: factor["family"] == "base")  # it is the start, not a reason
+    most = max((abs(factor["weight_milli"]) for factor in factors if factor["family"] != "base"), default=0)
     score, line = cut["score_ppm"], cut["threshold_ppm"]
     scale = max(score, line, 1) * 5 // 4
     return {
-        "reasons": reasons,
+        "reasons": tuple(_weighed(factor, most) for factor in factors),
         "score": words.percent(score),
         "line": words.percent(line),
         "clears": words.percent(cut["clears_at_ppm"]),
         "picture": words.in_hundred(score),
         "horizon": words.duration(cut["horizon_days"] * words.DAY_S),
         "model": cut["model"],
-        "correction": cut["correction"],
+        "correction": words.correction(cut["correction"]),
         "score_permille": 1000 * score // scale,
         "line_permille": 1000 * line // scale,
     }
+
+
+def _weighed(factor: Mapping[str, Any], most: int) -> Reason:
+    weight, family = factor["weight_milli"], factor["family"]
+    source = words.KINDS.get(factor["agency_kind"], "")
+    age = "" if family in words.TERMS else _age(factor["age_days"])
+    share = min(100, round(100 * abs(weight) / most)) if most and family != "base" else 0
+    return Reason(words.family(family), weight < 0, source, weight / 1000, share, age)
 
 
 def _age(days: int) -> str:

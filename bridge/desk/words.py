@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 LONDON: Final = ZoneInfo("Europe/London")
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 
+TERMS: Final = frozenset({"agencies", "volume", "base"})
+"""Parts of a score that are no factor family: nothing newest stands behind them."""
 FAMILIES: Final = {
     "violence": "Violence or domestic abuse",
     "missing": "Missing episodes",
@@ -22,23 +24,9 @@ FAMILIES: Final = {
     "housing": "Housing trouble: arrears, notices, complaints",
     "contact": "Contacts with services",
     "protective": "Protective evidence: engagement, good attendance, calm",
-    "distinct": "Several agencies at once",
-    "distinct_total": "Several agencies, and much of it",
-    "burst": "More in the last week than usual",
-    "total_30": "How much in the last 30 days",
-    "total_120": "How much in the last four months",
-    "protective_total": "Protective evidence beside the rest",
-    "children": "Number of children",
-    "age_0_4": "Age of the child: under 5",
-    "age_5_10": "Age of the child: 5 to 10",
-    "age_11_15": "Age of the child: 11 to 15",
-    "age_16": "Age of the child: 16 and over",
-    "agency_police": "Contacts with police",
-    "agency_health": "Contacts with health",
-    "agency_education": "Contacts with school",
-    "agency_social_care": "Contacts with social care",
-    "agency_housing": "Contacts with housing",
-    "base": "Where every household starts",
+    "agencies": "Which agencies, and how many of them at once",
+    "volume": "How much of it",
+    "base": "Where a household of this kind starts",
 }
 KINDS: Final = {
     "police": "police",
@@ -147,6 +135,17 @@ def joined(words: list[str]) -> str:
         'police, health and school'
     """
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+
+
+def correction(text: str) -> str:
+    """Why an alert was withdrawn or changed.
+
+    Example:
+        >>> correction("joined 0123456789abcdef")
+        'two households turned out to be one: see alert 01234567'
+    """
+    kind, _, other = text.partition(" ")
+    return f"two households turned out to be one: see alert {other[:8]}" if kind == "joined" and other else text
 
 
 def badge(state: str, direction: str, taken: bool) -> str:

@@ -61,6 +61,17 @@ def test_a_rung_that_does_not_exist_shows_nothing(rung: int) -> None:
         cut_alert(alert(), rung)
 
 
+def test_where_every_household_starts_is_shown_last_and_is_no_reason(desk: Made) -> None:
+    base = {"family": "base", "weight_milli": -4000, "agency_kind": "", "age_days": 0}
+    made = alert(factors=[base, *alert()["factors"]])
+    row = pages.row(cut_alert(made, 4), {}, None, desk.config, NOW)
+    assert row.reasons[-1].text == words.family("base")
+    assert (row.reasons[-1].age, row.reasons[-1].share) == ("", 0)
+    assert row.reasons[0].share == 100
+    row = pages.row(cut_alert(made, 2), {}, None, desk.config, NOW)
+    assert words.family("base") not in [reason.text for reason in row.reasons]
+
+
 def test_what_the_platform_withheld_is_not_shown_as_nothing(desk: Made) -> None:
     withheld = alert(known_to=[], score_ppm=0, threshold_ppm=0, clears_at_ppm=0)
     row = pages.row(cut_alert(withheld, 4), {}, None, desk.config, NOW)
