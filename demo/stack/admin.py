@@ -67,19 +67,21 @@ class Admin:
         """Grant permissions."""
         self._settle("ACLs", self._client.create_acls([binding(acl) for acl in acls]).values())
 
-    def warm(self, topic: str) -> None:
-        """Have the group and transaction coordinators loaded, so that no first client waits 1 to 3 s for them.
-
-        Args:
-            topic: Any topic that exists; nothing is written to it.
-        """
+    def warm_transactions(self) -> None:
+        """Have the transaction coordinator loaded, so that no first client waits 1 to 3 s for it."""
         producer = Producer({**self._settings, "transactional.id": "warm-up", "log_level": 0})
-        consumer = Consumer({**self._settings, "group.id": "warm-up", "log_level": 0})
         try:
             producer.init_transactions(CALL_TIMEOUT_S)
-            consumer.committed([TopicPartition(topic, 0)], CALL_TIMEOUT_S)
         except KafkaException as error:
             raise StackError(f"{self._name}: first transaction failed: {error}; see its log") from error
+
+    def warm_groups(self) -> None:
+        """Have the group coordinator loaded likewise."""
+        consumer = Consumer({**self._settings, "group.id": "warm-up", "log_level": 0})
+        try:
+            consumer.committed([TopicPartition("any", 0)], CALL_TIMEOUT_S)
+        except KafkaException as error:
+            raise StackError(f"{self._name}: first group failed: {error}; see its log") from error
         finally:
             consumer.close()
 

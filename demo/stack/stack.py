@@ -28,10 +28,9 @@ from demo.stack.settings import (
     client_settings,
 )
 from demo.stack.site import Site
-from demo.stack.topics import agency_acls, topic_table
+from demo.stack.topics import agency_acls, internal_topics, topic_table
 from demo.stack.valkey import Valkey
 from schemas.acls import acls, principals
-from topology import COMMITS
 
 T = TypeVar("T")
 
@@ -240,8 +239,14 @@ class Stack:
         began_s = time.monotonic()
         self._brokers[PLATFORM] = broker = Broker(self.site, PLATFORM)
         broker.start()
-        self.create_topics()
-        in_parallel({"users": self.apply_acls, "coordinators": lambda: self._admin(PLATFORM).warm(COMMITS.name)})
+        admin = self._admin(PLATFORM)
+        admin.create_topics(internal_topics())
+        in_parallel({
+            "topics": self.create_topics,
+            "users": self.apply_acls,
+            "transactions": admin.warm_transactions,
+            "groups": admin.warm_groups,
+        })  # fmt: skip
         count = len(topic_table(self.agencies, self.teams))
         self._report(broker.process.name, f"{broker.bootstrap}, {count} topics, ACLs applied", began_s)
 
@@ -251,8 +256,10 @@ class Stack:
         broker.start()
         captures = [user for agency in self.agencies for user in (capture_user(agency), f"bridge-{agency}")]
         admin = self._admin(AGENCY)
+        admin.create_topics(internal_topics())
         admin.create_users({user: self.password(user) for user in (CONNECT_USER, *captures)})
         admin.create_acls(agency_acls(self.agencies))
+        admin.warm_groups()
         self._report(broker.process.name, f"{broker.bootstrap}, for raw changes only", began_s)
 
     def _start_redis(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from demo.stack.capture import capture_user, cdc_prefix, heartbeat_topic
+from demo.stack.settings import BROKER
 from schemas.acls import Acl, own_names
 from topology import JOURNAL_PARTITIONS, TOPICS, Topic, expand
 
@@ -33,6 +34,17 @@ def topic_settings(topic: Topic) -> dict[str, str]:
             "retention.ms": str((topic.retention_s - ROLL_S - SLACK_S) * 1000),
         }
     return settings
+
+
+def internal_topics() -> dict[str, tuple[int, dict[str, str]]]:
+    """The broker's own topics, as it would make them when first needed; made beforehand, no client waits for them."""
+    common = {"cleanup.policy": "compact", "segment.bytes": str(100 * 1024**2)}
+    transactions = {**common, "compression.type": "uncompressed", "unclean.leader.election.enable": "false"}
+    offsets = {**common, "compression.type": "producer"}
+    return {
+        "__transaction_state": (int(BROKER["transaction.state.log.num.partitions"]), transactions),
+        "__consumer_offsets": (int(BROKER["offsets.topic.num.partitions"]), offsets),
+    }
 
 
 def topic_table(agencies: tuple[str, ...], teams: tuple[str, ...]) -> dict[str, tuple[int, dict[str, str]]]:
