@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
@@ -190,6 +199,18 @@ class RecordMap(Form):
     profile: ProfileMap = ProfileMap()
 
 
+def _kind_of_factor(value: Any) -> str:
+    """A factor with a column is a code map, else a constant: so that a fault is told of the one that was meant."""
+    coded = "column" in value if isinstance(value, dict) else isinstance(value, Codes)
+    return "(codes)" if coded else "(constant)"
+
+
+Factors = Annotated[
+    Annotated[FactorCode, Tag("(constant)")] | Annotated[Codes[FactorCode], Tag("(codes)")],
+    Discriminator(_kind_of_factor),
+]
+
+
 class EventMap(Form):
     """What makes an event."""
 
@@ -199,7 +220,7 @@ class EventMap(Form):
     kind: Kind | Codes[Kind]
     where: Where = {}
     join: tuple[Join, ...] = ()
-    factors: tuple[FactorCode | Codes[FactorCode], ...] = ()
+    factors: tuple[Factors, ...] = ()
     outcome: Outcome | Codes[Outcome] | None = None
     contact: bool | Codes[bool] = False
     text: tuple[str, ...] = ()
@@ -268,10 +289,14 @@ def load(path: Path | str) -> Mapping:
 
 
 def _problems(tree: Any, error: ValidationError) -> list[Problem]:
-    """Faults by place; a union's several complaints about one place are one fault each line of text."""
+    """Faults by place, one each; of a union's branches those that got further count."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    places = [(_in_tree(tree, fault["loc"]), fault) for fault in faults]
     found: dict[tuple[int, str], str] = {}
-    for fault in error.errors(include_url=False, include_context=False, include_input=False):
-        path = _in_tree(tree, fault["loc"])
+    for path, fault in places:
+        deeper = any(other[: len(path)] == path and len(other) > len(path) for other, _ in places)
+        if fault["type"].endswith("_type") and deeper:
+            continue
         field = ".".join(map(str, path)) or "file"
         what = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "missing":
