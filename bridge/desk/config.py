@@ -6,7 +6,7 @@ Decides which settings exist and that a wrong one is named. Opens nothing but th
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -17,6 +17,9 @@ from bridge.config import ConfigError, Kafka
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_M = TypeVar("_M", bound=BaseModel)
 
 
 class Contact(_Model):
@@ -31,8 +34,7 @@ class Team(_Model):
     """A team of this agency; its own credentials read its own topics and no others."""
 
     name: str
-    username: str
-    password_file: Path
+    kafka: Kafka
 
 
 class Config(_Model):
@@ -41,16 +43,13 @@ class Config(_Model):
     Attributes:
         partnership: Partnership.
         agency: This agency.
-        bootstrap: Kafka brokers; TLS is required unless they are on the loopback.
-        ca_file: Certificate authority of the brokers, where it is not the system's.
-        username: Principal that writes responses, such as `desk-council`.
-        password_file: Its password.
+        kafka: Brokers, and the principal that writes responses, such as `desk-council`.
         teams: Team id -> team; an inbox each.
         team_names: Names of other agencies' teams, for presence.
         agencies: Agency id -> name and numbers to call.
         redis_url: Redis beside the desk.
         keys: The agency's key folder, which opens the store.
-        store: The bridge's local store; opened for reading only.
+        store: The bridge's local store.
         accounts: Accounts file, see bridge/desk/accounts.py.
         audit: Audit file, appended to.
         secret_file: Signs session cookies; made at the first start.
@@ -63,10 +62,7 @@ class Config(_Model):
 
     partnership: str
     agency: str
-    bootstrap: str
-    ca_file: Path | None = None
-    username: str
-    password_file: Path
+    kafka: Kafka
     teams: dict[str, Team] = Field(min_length=1)
     team_names: dict[str, str] = {}
     agencies: dict[str, Contact] = {}
@@ -81,17 +77,6 @@ class Config(_Model):
     https: bool = True
     idle_s: int = Field(default=4 * 3600, gt=0)
     session_s: int = Field(default=12 * 3600, gt=0)
-
-    def kafka(self, username: str, password_file: Path) -> dict[str, Any]:
-        """Settings of a confluent-kafka client for one principal.
-
-        Raises:
-            ConfigError: The password file cannot be read.
-        """
-        kafka = Kafka(
-            bootstrap=self.bootstrap, username=username, password_file=password_file, ca_file=self.ca_file
-        )  # fmt: skip
-        return kafka.client()
 
     def agency_name(self, agency: str) -> str:
         """Name of an agency as staff know it."""
@@ -127,10 +112,17 @@ def load(path: Path) -> Config:
 
 
 def _resolved(config: Config, folder: Path) -> Config:
-    own = ("ca_file", "password_file", "keys", "store", "accounts", "audit", "secret_file", "clock")
-    paths = {name: folder / value for name in own if (value := getattr(config, name)) is not None}
+    own = ("keys", "store", "accounts", "audit", "secret_file", "clock")
     teams = {
-        name: team.model_copy(update={"password_file": folder / team.password_file})
+        name: team.model_copy(update={"kafka": _against(folder, team.kafka, "password_file", "ca_file")})
         for name, team in config.teams.items()
     }
-    return config.model_copy(update={**paths, "teams": teams})
+    kafka = _against(folder, config.kafka, "password_file", "ca_file")
+    return _against(folder, config, *own).model_copy(update={"teams": teams, "kafka": kafka})
+
+
+def _against(folder: Path, model: _M, *names: str) -> _M:
+    """The model with these paths taken relative to a folder."""
+    return model.model_copy(
+        update={name: folder / path for name in names if (path := getattr(model, name)) is not None}
+    )

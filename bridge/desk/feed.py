@@ -54,8 +54,8 @@ class KafkaFeed:
     def __init__(self, config: Config, team: str, writer: Writer, recall: Callable[[], None]) -> None:
         own = config.teams[team]
         self._settings: dict[str, Any] = {
-            **config.kafka(own.username, own.password_file),
-            "group.id": f"{own.username}.desk",  # required by the client; no offset is ever committed there
+            **own.kafka.client(),
+            "group.id": f"{own.kafka.username}.desk",  # required by the client; no offset is ever committed there
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "isolation.level": "read_committed",

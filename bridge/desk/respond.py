@@ -35,7 +35,7 @@ class KafkaResponder:
 
     def __init__(self, config: Config) -> None:
         settings: dict[str, Any] = {
-            **config.kafka(config.username, config.password_file),
+            **config.kafka.client(),
             "enable.idempotence": True,
             "delivery.timeout.ms": int(DELIVERY_S * 1000),
             "linger.ms": 0,

@@ -51,11 +51,14 @@ def settings(folder: Path, stack: Stack, memory: str) -> Path:
         store.set_named(RECORD, store.blind("subject", RECORD.hex()), person)
     store.close()
     write(folder / "accounts.json", [Account("u-1", "sam", "Sam Duty", hash_password("night shift"), ("mash",), 4)])
+
+    def kafka(principal: str) -> dict[str, str]:
+        password_file = str(stack.password_file(principal))
+        return {"bootstrap": stack.platform_bootstrap, "username": principal, "password_file": password_file}
+
     config = {
-        "partnership": "northmere", "agency": "council", "bootstrap": stack.platform_bootstrap,
-        "username": "desk-council", "password_file": str(stack.password_file("desk-council")),
-        "teams": {"mash": {"name": "Front door", "username": "team-mash",
-                           "password_file": str(stack.password_file("team-mash"))}},
+        "partnership": "northmere", "agency": "council", "kafka": kafka("desk-council"),
+        "teams": {"mash": {"name": "Front door", "kafka": kafka("team-mash")}},
         "redis_url": memory, "keys": "keys/council", "store": "store.sqlite", "accounts": "accounts.json",
         "audit": "audit.jsonl", "secret_file": "secret", "https": False,
     }  # fmt: skip

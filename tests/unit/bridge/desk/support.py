@@ -146,16 +146,19 @@ class Made:
         self.writer.take(team, name, message, f"{name}s-{team}/0", self._offset)
 
 
+def kafka(folder: Path, username: str) -> dict[str, str]:
+    """How a process reaches a broker that is not there."""
+    return {"bootstrap": "127.0.0.1:1", "username": username, "password_file": str(folder / "team.password")}
+
+
 def settings(folder: Path, redis_url: str) -> dict[str, Any]:
     """A settings file as parsed."""
     return {
         "partnership": "northmere",
         "agency": "council",
-        "bootstrap": "127.0.0.1:1",
-        "username": "desk-council",
-        "password_file": str(folder / "desk.password"),
+        "kafka": kafka(folder, "desk-council"),
         "teams": {
-            team: {"name": name, "username": f"team-{team}", "password_file": str(folder / "team.password")}
+            team: {"name": name, "kafka": kafka(folder, f"team-{team}")}
             for team, name in (("mash", "Front door"), ("duty-east", "Duty East"))
         },
         "team_names": {"safeguarding-police": "Police safeguarding"},

@@ -20,7 +20,7 @@ def test_settings_are_relative_to_their_file(tmp_path: Path) -> None:
     (tmp_path / "desk.json").write_text(json.dumps({**settings(Path(), "redis://h/0"), "store": "a/store.sqlite"}))
     config = configs.load(tmp_path / "desk.json")
     assert config.store == tmp_path / "a/store.sqlite"
-    assert config.teams["mash"].password_file == tmp_path / "team.password"
+    assert config.teams["mash"].kafka.password_file == tmp_path / "team.password"
 
 
 @pytest.mark.parametrize(
@@ -52,18 +52,6 @@ def test_a_desk_that_cannot_start_says_why(tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "desk.json").write_text(json.dumps(settings(tmp_path, "redis://127.0.0.1:1/0")))
     assert serve.main(["--config", str(tmp_path / "desk.json")]) == 2
     assert "accounts.json: cannot be read" in capsys.readouterr().err
-
-
-def test_brokers_beyond_the_loopback_need_tls(tmp_path: Path) -> None:
-    (tmp_path / "p").write_text("secret\n")
-    base = configs.Config.model_validate(settings(tmp_path, "redis://h/0"))
-    here = base.kafka("u", tmp_path / "p")
-    assert (here["security.protocol"], here["sasl.password"]) == ("SASL_PLAINTEXT", "secret")
-    far = base.model_copy(update={"bootstrap": "127.0.0.1:1,kafka.example:9093", "ca_file": tmp_path / "ca.pem"})
-    assert far.kafka("u", tmp_path / "p")["security.protocol"] == "SASL_SSL"
-    assert far.kafka("u", tmp_path / "p")["ssl.ca.location"].endswith("ca.pem")
-    with pytest.raises(ConfigError, match="cannot be read"):
-        base.kafka("u", tmp_path / "none")
 
 
 def test_passwords_are_argon2id_and_the_file_is_its_owners(tmp_path: Path) -> None:
