@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
@@ -24,6 +25,12 @@ from demo.stack.processes import StackError
 from schemas.acls import Acl
 
 CALL_TIMEOUT_S = 30.0
+AGAIN_S = 0.05
+LOADING = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
 SCRAM_ITERATIONS = 4096  # the least that Kafka takes; passwords are 256 random bits, so more would add nothing
 
 RESOURCES = {
@@ -78,12 +85,21 @@ class Admin:
     def warm_groups(self) -> None:
         """Have the group coordinator loaded likewise."""
         consumer = Consumer({**self._settings, "group.id": "warm-up", "log_level": 0})
+        deadline_s = time.monotonic() + CALL_TIMEOUT_S
+        try:
+            while not self._answers(consumer, deadline_s):
+                time.sleep(AGAIN_S)
+        finally:
+            consumer.close()
+
+    def _answers(self, consumer: Consumer, deadline_s: float) -> bool:
         try:
             consumer.committed([TopicPartition("any", 0)], CALL_TIMEOUT_S)
         except KafkaException as error:
+            if error.args[0].code() in LOADING and time.monotonic() < deadline_s:
+                return False
             raise StackError(f"{self._name}: first group failed: {error}; see its log") from error
-        finally:
-            consumer.close()
+        return True
 
     def _settle(self, what: str, futures: Iterable[Future[Any]], harmless: int | None = None) -> None:
         for future in futures:
