@@ -6,6 +6,7 @@ never anything that stands for a person.
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Final, TypeVar
 
 from prometheus_client import (
@@ -72,5 +73,6 @@ BUILD = _gauge("sightline_build_info", "1; the version is the label", "version")
 
 def serve(port: int, address: str = "127.0.0.1") -> None:
     """Serve `/metrics` on a port of its own; 0 is off."""
+    BUILD.labels(version("sightline")).set(1)
     if port:
         start_http_server(port, addr=address, registry=REGISTRY)

@@ -110,6 +110,7 @@ class Publisher:
             if len(outputs) >= MESSAGES_MAX:
                 self._send(outputs, oldest)
                 outputs = []
+        self._tell()
         idle = bool(self._moved) and time.monotonic() - self._kept_at > CURSOR_EVERY_S
         if outputs or idle:
             self._send(outputs, oldest)
@@ -161,6 +162,13 @@ class Publisher:
                 metrics.ALERTS.labels(topic).inc()
         if oldest_ms:
             metrics.EVENT_TO_ALERT.observe(max(0.0, time.time() - oldest_ms / 1000))
+
+    def _tell(self) -> None:
+        for partition, chain in self._chains.items():
+            place = ck.TopicPartition(topology.COMMITS.name, partition)
+            _, high = self._reader.get_watermark_offsets(place, cached=True)
+            if high >= 0:
+                metrics.RELAY_BACKLOG.labels(str(partition)).set(max(0, high - chain.place.end))
 
     def _resume(self, partition: int) -> Place:
         """Where a successor must begin: while parts of a chunk are in hand, after the last chunk that counted."""

@@ -109,7 +109,9 @@ class Host:
             return 0
         self._rewinds.pop(tp.partition, None)
         _count(outcomes)
-        metrics.LAG_SECONDS.labels(tp.topic, str(tp.partition)).set(time.time() - records[-1].timestamp / 1000)
+        label = str(tp.partition)
+        metrics.LAG_SECONDS.labels(tp.topic, label).set(max(0.0, time.time() - records[-1].timestamp / 1000))
+        metrics.LAG.labels(tp.topic, label).set(max(0, (self._app.consumer.highwater(tp) or next_) - next_))
         return len(outcomes) and len(records)
 
     async def _rewind(self, tp: Any, next_: int, got: int) -> None:

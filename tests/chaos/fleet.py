@@ -36,11 +36,11 @@ class Fleet:
         exits: (name, code) of every end that nobody here asked for.
     """
 
-    def __init__(self, stack: Stack, folder: Path, agencies: tuple[str, ...]) -> None:
+    def __init__(self, stack: Stack, folder: Path, agencies: tuple[str, ...], machine: str = "make_subjects") -> None:
         self.folder, self.agencies = folder, agencies
         self.exits: Counter[tuple[str, int]] = Counter()
         self.starts: Counter[str] = Counter()
-        self._stack = stack
+        self._stack, self._machine = stack, machine
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._logs = {}
         self._hurt: set[int] = set()
@@ -94,6 +94,15 @@ class Fleet:
             process.kill()
             return True
 
+    def start_anew(self, name: str, **environment: str) -> None:
+        """kill -9, and one life with another environment."""
+        with self._lock:
+            self.kill(name)
+            process = self._processes.get(name)
+            if process is not None:
+                process.wait()
+            self.start(name, **environment)
+
     def signal(self, name: str, number: int) -> subprocess.Popen[bytes] | None:
         """Send a signal; gives the process, to be woken later whatever became of its name."""
         with self._lock:
@@ -145,7 +154,7 @@ class Fleet:
             file.write_text(json.dumps(register))
             registers[partnership] = str(file)
         plain = {"keys": str(keys), "keyring": "benchmarks.bare:load_keyring"}
-        bare = {"machine": "benchmarks.bare:make_subjects", "snapshots": str(self.folder / "snapshots")}
+        bare = {"machine": f"benchmarks.bare:{self._machine}", "snapshots": str(self.folder / "snapshots")}
         cut = {"cut": "benchmarks.bare:make_cut"}
         every = {
             "intake": {"registers": registers, "tick_s": 1},
