@@ -68,18 +68,17 @@ def read(settings: Mapping[str, Any], topic: str, isolation: str = "read_committ
         found: list[Read] = []
         open_ends = set(partitions)
         while open_ends:
-            messages = consumer.consume(1000, READ_TIMEOUT_S)
-            if not messages:
+            message = consumer.poll(READ_TIMEOUT_S)
+            if message is None:
                 raise confluent_kafka.KafkaException(f"{topic}: silent for {READ_TIMEOUT_S} s")
-            for message in messages:
-                if (error := message.error()) is None:
-                    headers = b"".join(name.encode() + (value or b"") for name, value in message.headers() or ())
-                    found.append(Read(message.partition() or 0, message.offset() or 0, message.key() or b"",
-                                      message.value() or b"", headers, message.timestamp()[1]))  # fmt: skip
-                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  (the client's public name for it)
-                    open_ends.discard(message.partition())
-                else:
-                    raise confluent_kafka.KafkaException(error)
+            if (error := message.error()) is None:
+                headers = b"".join(name.encode() + (value or b"") for name, value in message.headers() or ())
+                found.append(Read(message.partition() or 0, message.offset() or 0, message.key() or b"",
+                                  message.value() or b"", headers, message.timestamp()[1]))  # fmt: skip
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  (the client's public name for it)
+                open_ends.discard(message.partition())
+            else:
+                raise confluent_kafka.KafkaException(error)
         return sorted(found)
     finally:
         consumer.close()

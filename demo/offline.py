@@ -77,7 +77,7 @@ class Offline:
         for number, row in enumerate(self.world.rows(agency)):
             if row.at_ms >= T0_MS:
                 break
-            batch.append(_change(source, row, 0, number, "true"))
+            batch.append(_change(source, row, (1, number), "true"))
             if len(batch) == BATCH:
                 yield from self._feed(agency, batch)
                 batch = []
@@ -88,7 +88,7 @@ class Offline:
         for number, row in enumerate(self.world.rows(agency)):
             if row.at_ms >= T0_MS:
                 self._now = row.at_ms
-                change = _change(partnership.SOURCES[agency], row, 1_000_000, number, "")
+                change = _change(partnership.SOURCES[agency], row, (2 + number, 0), "")
                 yield from ((row.at_ms, value) for value in self._feed(agency, [change]))
 
     def _feed(self, agency: str, changes: list[Change]) -> Iterator[bytes]:
@@ -104,11 +104,11 @@ class Offline:
         return ended
 
 
-def _change(source: str, row: Row, base: int, number: int, snapshot: str) -> Change:
+def _change(source: str, row: Row, place: tuple[int, int], snapshot: str) -> Change:
     values, key = ({name: _plain(value) for name, value in part.items()} for part in (row.values, row.key))
     gone = row.op == "d"
     return Change(source, row.table, "read" if snapshot else OPS[row.op], key, key if gone else None,
-                  None if gone else values, base + number, 0, row.at_ms, snapshot, "run")  # type: ignore[arg-type]  # fmt: skip
+                  None if gone else values, *place, row.at_ms, snapshot, "run")  # type: ignore[arg-type]  # fmt: skip
 
 
 def _plain(value: Any) -> Any:

@@ -61,8 +61,11 @@ def profiled(p: Partnership, rid: bytes, profile: WireProfile | None, now: int, 
 
 def happened(p: Partnership, event: bytes, contribution: Contribution, now: int, committed_at: int) -> None:
     """An event came or was corrected."""
-    undone = event in p.tables["events"]
+    known: Contribution | None = p.tables["events"].get(event)
+    undone = known is not None
     p.put_event(event, contribution)
+    if known is not None and known.record != contribution.record:  # it is of another record now
+        _touch(p, known.record, now, committed_at, undone=True)
     if contribution.contact:
         agency = p.tables["records"][contribution.record].agency
         _present(p, p.notices.contact(
