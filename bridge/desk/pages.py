@@ -17,6 +17,7 @@ from bridge.desk.names import Named
 
 ROWS_MAX: Final = 50  # rows of one page of the inbox
 REASONS_SHOWN: Final = 3  # in the inbox; the alert's own page has all
+DAY_MS: Final = 24 * 3600 * 1000
 SOON_MS: Final = 2 * 3600 * 1000  # a response due within 2 hours is marked
 
 
@@ -160,7 +161,7 @@ def row(
     if cut.get("known_to"):  # empty where the platform cut this agency below the rung
         made |= _who(cut, config)
     if cut.get("threshold_ppm"):  # 0 likewise
-        made |= _summary(cut)
+        made |= _summary(cut, now)
     elif "families" in cut:
         made["reasons"] = tuple(
             Reason(words.family(code), lowers) for code, lowers in cut["families"] if code != "base"
@@ -187,13 +188,14 @@ def call(agency: str, config: Config) -> Call:
     return Call(contact.name, contact.office_number, contact.out_of_hours_number, own)
 
 
-def _summary(cut: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(cut: Mapping[str, Any], now: int) -> dict[str, Any]:
     factors = sorted(cut["factors"], key=lambda factor: factor["family"] == "base")  # it is the start, not a reason
     most = max((abs(factor["weight_milli"]) for factor in factors if factor["family"] != "base"), default=0)
+    since = max(0, now - cut["changed_at"]) // DAY_MS  # ages are as of this version of the alert
     score, line = cut["score_ppm"], cut["threshold_ppm"]
     scale = max(score, line, 1) * 5 // 4
     return {
-        "reasons": tuple(_weighed(factor, most) for factor in factors),
+        "reasons": tuple(_weighed(factor, most, since) for factor in factors),
         "score": words.percent(score),
         "line": words.percent(line),
         "clears": words.percent(cut["clears_at_ppm"]),
@@ -206,17 +208,18 @@ def _summary(cut: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _weighed(factor: Mapping[str, Any], most: int) -> Reason:
+def _weighed(factor: Mapping[str, Any], most: int, since: int) -> Reason:
     weight, family = factor["weight_milli"], factor["family"]
     source = words.KINDS.get(factor["agency_kind"], "")
-    age = "" if family in words.TERMS else _age(factor["age_days"])
+    age = "" if family in words.TERMS else _age(factor["age_days"], since)
     share = min(100, round(100 * abs(weight) / most)) if most and family != "base" else 0
     return Reason(words.family(family), weight < 0, source, weight / 1000, share, age)
 
 
-def _age(days: int) -> str:
+def _age(days: int, since: int) -> str:
     if days < 0:
         return ""
+    days += since
     return "today" if days == 0 else "yesterday" if days == 1 else f"{days} days ago"
 
 

@@ -72,6 +72,11 @@ def test_where_every_household_starts_is_shown_last_and_is_no_reason(desk: Made)
     assert words.family("base") not in [reason.text for reason in row.reasons]
 
 
+def test_reasons_age_with_the_clock(desk: Made) -> None:
+    row = pages.row(cut_alert(alert(changed_at=NOW - 49 * HOUR_MS), 4), {}, None, desk.config, NOW)
+    assert [reason.age for reason in row.reasons] == ["4 days ago", "2 days ago", "11 days ago", "32 days ago"]
+
+
 def test_what_the_platform_withheld_is_not_shown_as_nothing(desk: Made) -> None:
     withheld = alert(known_to=[], score_ppm=0, threshold_ppm=0, clears_at_ppm=0)
     row = pages.row(cut_alert(withheld, 4), {}, None, desk.config, NOW)
