@@ -29,6 +29,15 @@ TEAMS: Final = {
     "mash": "council", "duty-east": "council", "duty-west": "council", "safeguarding-police": "police",
     "safeguarding-health": "hospital", "school-leads": "schools", "tenancy": "homes",
 }  # fmt: skip
+TEAM_NAMES: Final = {
+    "mash": "Front door", "duty-east": "Duty team East", "duty-west": "Duty team West",
+    "safeguarding-police": "Police safeguarding", "safeguarding-health": "Hospital safeguarding",
+    "school-leads": "School leads", "tenancy": "Tenancy support",
+}  # fmt: skip
+AGENCY_NAMES: Final = {
+    "council": "Northmere Council", "police": "Northmere Police", "hospital": "Northmere Hospital",
+    "schools": "Northmere Schools", "homes": "Northmere Homes",
+}  # fmt: skip
 FRONT_DOOR: Final = "mash"
 APPROVERS: Final = ("head-of-governance", "caldicott-guardian")
 FEED_LIMIT_S: Final = 14 * 24 * 3600  # a heartbeat takes seconds of wall time, which are days of the demo's time

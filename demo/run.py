@@ -22,7 +22,7 @@ from demo.crew import Crew, wait_for
 from demo.listen import Clock, Listener
 from demo.screen import Screen
 from demo.stack import Connector, Stack, StackError
-from demo.stack.processes import Watchdog
+from demo.stack.processes import Watchdog, free_port
 from demo.world import END_MS, T0_MS, World
 from demo.world.base import DAY_MS
 from demo.world.writer import Live, load
@@ -32,6 +32,7 @@ SWEEP_RATE: Final = 20 * 3600.0  # while the go-live sweep runs: 20 hours a seco
 DRAIN_S: Final = 120.0
 SETTLED_S: Final = 5.0  # nothing new for so long: Debezium takes at most 0.5 s, each hop after it milliseconds
 KILLS: Final = ("worker", "intake", "publisher")
+BROKEN_AT: Final = 0.35  # share of the live year at which a broken bridge sends clear text
 KILL_AT: Final = (0.25, 0.45, 0.65)  # shares of the live year
 
 
@@ -125,6 +126,7 @@ class Demo:
             **verdict.judge_run(stack, self._world, self._made, self._folder, listener, self._crew),
             "first_alert_s": self._first_alert_s,
             "events": live,
+            "restarts": dict(self._crew.restarts),
             "kills": self._kills_done,
         }
 
@@ -162,19 +164,30 @@ class Demo:
         rate = (END_MS - self._clock.now()) / 1000 / self._options.seconds
         self._clock.turn(self._clock.now(), rate)
         self._screen.phase(f"live: {rate / 86400:.1f} days a second")
+        self._open_desk(stack)
         kills = list(zip(KILLS, KILL_AT, strict=True)) if self._options.kill else []
         self._kills_done = 0
+        broken_sent = False
         while self._clock.now() < END_MS:
             share = (self._clock.now() - T0_MS) / (END_MS - T0_MS)
             if kills and share > kills[0][1]:
                 self._crew.kill(kills.pop(0)[0])
                 self._kills_done += 1
+            if not broken_sent and share > BROKEN_AT:
+                broken_sent = verdict.send_broken(stack)
             self._progress(listener)
             self._crew.check(most_restarts=5)
             time.sleep(0.1)
         live.join()
         self._clock.turn(END_MS + DAY_MS, 0.0)
         return sum(live.progress().values())
+
+    def _open_desk(self, stack: Stack) -> None:
+        """The council's desk, where names return; its users sign in."""
+        port = free_port()
+        self._crew.start("desk-council", ("desk", "--port", str(port)),
+                         settings.desk(stack, self._folder, self._made, "council"))  # fmt: skip
+        self._screen.figures(desk=f"http://127.0.0.1:{port}  sign in: duty / {settings.PASSWORD}")
 
     def _progress(self, listener: Listener) -> str:
         """Show what came since the last look; returns the phase."""

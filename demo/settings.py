@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from bridge.desk import accounts
 from demo import partnership
 from demo.stack import AGENCY, PLATFORM, Stack
 
@@ -13,6 +14,31 @@ SCHEMAS: Final = {
 }  # fmt: skip
 TICK_S: Final = 3600  # partnership seconds a tick: at 262,800 times real time that is 73 ticks a second
 SNAPSHOT_EVERY_S: Final = 20.0  # wall seconds; the run lasts minutes
+
+
+PASSWORD: Final = "northmere-demo-only"  # noqa: S105  (of the demo's accounts; the desk listens on loopback alone)
+
+
+def desk(stack: Stack, folder: Path, made: partnership.Made, agency: str) -> dict[str, Any]:
+    """Settings of one agency's desk, and its accounts: a duty worker at rung 4, an analyst at rung 2."""
+    home = folder / "agencies" / agency
+    own = {team: {"name": partnership.TEAM_NAMES[team], "kafka": kafka(stack, f"team-{team}")}
+           for team, holder in partnership.TEAMS.items() if holder == agency}  # fmt: skip
+    hashed = accounts.hash_password(PASSWORD)
+    accounts.write(home / "accounts.json", [
+        accounts.Account(f"{agency}-duty", "duty", "Dana Duty", hashed, tuple(own), 4),
+        accounts.Account(f"{agency}-analyst", "analyst", "Ari Analyst", hashed, tuple(own), 2),
+    ])  # fmt: skip
+    numbers = {name: f"01632 9600{number:02}" for number, name in enumerate(partnership.AGENCIES)}
+    return {
+        "partnership": partnership.PARTNERSHIP, "agency": agency, "kafka": kafka(stack, f"desk-{agency}"),
+        "teams": own, "team_names": partnership.TEAM_NAMES,
+        "agencies": {name: {"name": partnership.AGENCY_NAMES[name], "office_number": number}
+                     for name, number in numbers.items()},
+        "redis_url": stack.redis_url, "keys": str(made.keys / agency), "store": str(home / "bridge.sqlite"),
+        "accounts": str(home / "accounts.json"), "audit": str(home / "audit.jsonl"),
+        "secret_file": str(home / "cookie.secret"), "clock": str(folder / "clock.json"), "https": False,
+    }  # fmt: skip
 
 
 def kafka(stack: Stack, principal: str, side: str = PLATFORM) -> dict[str, str]:

@@ -6,6 +6,7 @@ Decides what is compared with what. The counting itself is in demo/judge.py and 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -16,17 +17,19 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 import topology
 from bridge.keys import AgencyKeys
 from bridge.pseudonym import Pseudonymiser
-from demo import evidence, judge, leaks, partnership
+from demo import books, evidence, judge, leaks, partnership
 from demo.crew import Crew
 from demo.listen import Heard, Listener
 from demo.stack import Stack
 from demo.world import World
+from schemas import codec
 from streams.keys import Keyring
 from streams.outbox import AlertOut
 
 ADMIN: Final = "admin"
 READERS: Final = ("alert", "presence", "view")
 PLANT_TOPIC: Final = "leak-plant"
+BROKEN: Final = "Bartholomew Clearwater-Test, 31 Unsealed Street"  # nobody of the world; what a broken bridge sends
 
 
 def send_controls(stack: Stack, made: partnership.Made) -> None:
@@ -36,6 +39,25 @@ def send_controls(stack: Stack, made: partnership.Made) -> None:
         producer.produce(topology.CONTROLS.name, value, key)
     if producer.flush(30):
         raise RuntimeError("the broker did not take the controls within 30 s")
+
+
+def send_broken(stack: Stack) -> bool:
+    """Send what a broken bridge would: a name in clear, bare and inside an envelope that nothing seals.
+
+    Returns:
+        True, when the broker has them.
+    """
+    agency = "council"
+    producer = Producer({**stack.kafka(f"bridge-{agency}"), **evidence.QUIET})
+    envelope = {
+        "partnership": partnership.PARTNERSHIP, "agency": agency, "source": partnership.SOURCES[agency],
+        "lane": "identity", "subject": b"broken", "epoch": 1, "position": 1, "sequence": 0, "committed_at": 0,
+        "key_id": bytes(16), "nonce": bytes(12), "body": BROKEN.encode(),
+    }  # fmt: skip
+    topic = topology.IDENTITIES.name.format(agency=agency)
+    for value in (BROKEN.encode(), codec.encode("envelope", envelope)):
+        producer.produce(topic, value, partnership.PARTNERSHIP.encode())
+    return bool(producer.flush(30) == 0)
 
 
 class Drained:
@@ -105,6 +127,7 @@ def judge_run(  # noqa: PLR0913, PLR0917  (what a run leaves behind)
     told = _told(listener.alerts, replayed.notices, resolver)
     latencies = [alert.latency_s for alert in told if alert.latency_s is not None and not alert.opening]
     state = replayed.state.partnerships[partnership.PARTNERSHIP]
+    missing = books.unaccounted(stack, folder, state)
     people = {rid: record["person"] for rid in state.tables["identities"]
               if (record := resolver.record(rid)) is not None}  # fmt: skip
     clusters = [state.graph.members(rid) for rid in people if state.graph.cluster(rid) == rid]
@@ -119,6 +142,8 @@ def judge_run(  # noqa: PLR0913, PLR0917  (what a run leaves behind)
         "latency_p99_s": judge.percentile(latencies, 0.99),
         **_leaks(admin, truth, _Scene(folder, replayed, crew, keyring)),
         **compared._asdict(),
+        "lost": compared.lost + sum(map(abs, missing.values())),
+        "unaccounted": missing,
     }
 
 
@@ -163,7 +188,8 @@ def _leaks(admin: Mapping[str, Any], truth: Mapping[str, Any], scene: _Scene) ->
     producer = Producer({**admin, **evidence.QUIET})
     producer.produce(PLANT_TOPIC, f"a name where none may be: {plant}".encode())
     producer.flush(30)
-    scanner = leaks.Scanner(canaries)
+    scanner, broken = leaks.Scanner(canaries), leaks.Scanner([BROKEN])
+    reached: Counter[str] = Counter()
 
     def places() -> Iterator[tuple[str, bytes]]:
         for topic in evidence.topics(admin):
@@ -179,11 +205,17 @@ def _leaks(admin: Mapping[str, Any], truth: Mapping[str, Any], scene: _Scene) ->
             if name in scene.crew.pids():
                 yield f"metrics of {name}", evidence.page(port)
 
-    hits, size = leaks.scan(scanner, places())
+    def watched() -> Iterator[tuple[str, bytes]]:
+        for place, data in places():
+            if found := broken.hits(data):
+                reached[place] += found
+            yield place, data
+
+    hits, size = leaks.scan(scanner, watched())
     planted = hits.pop(PLANT_TOPIC, 0)
     return {
         "leak_canaries": len(set(canaries)), "leak_plant_found": planted > 0, "leak_hits": sum(hits.values()),
-        "leak_places": dict(hits), "leak_scanned_bytes": size,
+        "leak_places": dict(hits), "leak_scanned_bytes": size, "broken_bridge_readable_in": sorted(reached),
     }  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def _follow(p: Partnership, delta: LinkDelta, cause: str, now: int, committed_at
 
 def profiled(p: Partnership, rid: bytes, profile: WireProfile | None, now: int, committed_at: int) -> None:
     """A record's profile came, changed or went."""
-    p.notices.profile(rid, p.tables["records"][rid].agency, profile, now)
+    _present(p, p.notices.profile(rid, p.tables["records"][rid].agency, profile, now))
     _touch(p, rid, now, committed_at, undone=False)
 
 
@@ -133,6 +133,7 @@ def advance(p: Partnership, now: int, *, tick: bool) -> None:
             p.drop_events(rid)
             p.notices.forget(rid)
             del p.tables["records"][rid]
+        p.notices.tick(now)
     _say(p, p.watch.advance(now))
     if p.register is None:
         return

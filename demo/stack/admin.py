@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -46,6 +47,11 @@ OPERATIONS = {
 }
 
 
+EVERY_ACL = AclBindingFilter(
+    ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+)
+
+
 class Admin:
     """Administration of one broker.
 
@@ -65,14 +71,21 @@ class Admin:
         self._settle("users", self._client.alter_user_scram_credentials(changes).values())
 
     def create_topics(self, table: Mapping[str, tuple[int, Mapping[str, str]]]) -> None:
-        """Create topics: name to (partitions, settings). One that exists is left as it is."""
+        """Create topics: name to (partitions, settings), and wait until they can be used; existing ones stay as they are.
+
+        The controller answers before the broker has taken its decision over: a client that comes at once would be told
+        that there is no such topic, or no permission.
+        """
         topics = [NewTopic(name, partitions, 1, config=dict(settings))
                   for name, (partitions, settings) in table.items()]  # fmt: skip
         self._settle("topics", self._client.create_topics(topics).values(), KafkaError.TOPIC_ALREADY_EXISTS)
+        self._wait("topics", lambda: table.keys() <= self._client.list_topics(timeout=CALL_TIMEOUT_S).topics.keys())
 
     def create_acls(self, acls: Iterable[Acl]) -> None:
-        """Grant permissions."""
-        self._settle("ACLs", self._client.create_acls([binding(acl) for acl in acls]).values())
+        """Grant permissions, and wait until they are in force."""
+        wanted = [binding(acl) for acl in acls]
+        self._settle("ACLs", self._client.create_acls(wanted).values())
+        self._wait("ACLs", lambda: set(wanted) <= set(self._client.describe_acls(EVERY_ACL).result(CALL_TIMEOUT_S)))
 
     def warm_transactions(self) -> None:
         """Have the transaction coordinator loaded, so that no first client waits 1 to 3 s for it."""
@@ -85,21 +98,27 @@ class Admin:
     def warm_groups(self) -> None:
         """Have the group coordinator loaded likewise."""
         consumer = Consumer({**self._settings, "group.id": "warm-up", "log_level": 0})
-        deadline_s = time.monotonic() + CALL_TIMEOUT_S
+
+        def answers() -> bool:
+            try:
+                consumer.committed([TopicPartition("any", 0)], CALL_TIMEOUT_S)
+            except KafkaException as error:
+                if error.args[0].code() in LOADING:
+                    return False
+                raise StackError(f"{self._name}: first group failed: {error}; see its log") from error
+            return True
+
         try:
-            while not self._answers(consumer, deadline_s):
-                time.sleep(AGAIN_S)
+            self._wait("groups", answers)
         finally:
             consumer.close()
 
-    def _answers(self, consumer: Consumer, deadline_s: float) -> bool:
-        try:
-            consumer.committed([TopicPartition("any", 0)], CALL_TIMEOUT_S)
-        except KafkaException as error:
-            if error.args[0].code() in LOADING and time.monotonic() < deadline_s:
-                return False
-            raise StackError(f"{self._name}: first group failed: {error}; see its log") from error
-        return True
+    def _wait(self, what: str, done: Callable[[], bool]) -> None:
+        deadline_s = time.monotonic() + CALL_TIMEOUT_S
+        while not done():
+            if time.monotonic() > deadline_s:
+                raise StackError(f"{self._name}: {what} are not there after {CALL_TIMEOUT_S:.0f} s; see its log")
+            time.sleep(AGAIN_S)
 
     def _settle(self, what: str, futures: Iterable[Future[Any]], harmless: int | None = None) -> None:
         for future in futures:
