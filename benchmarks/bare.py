@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from schemas import codec
 from streams.state import Out
-from streams.tools.tally import Count, Subjects
+from streams.tools.tally import PARTNERSHIP, TEAM, Count, Subjects
 
+_encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[bytes, int, int]).decode
 
 
@@ -42,6 +45,24 @@ def cut(out: Out) -> list[tuple[str, bytes, bytes]]:
     """Outputs go to their team as they are."""
     key, _, _ = _decode(out.body)
     return [(f"alerts-{out.to}", key, out.body)]
+
+
+class Echo(Subjects):
+    """Every message is an output at once, with what its body says as the number: for latency."""
+
+    def apply(self, message: dict[str, Any], outbox: list[Out]) -> str:
+        """See Count."""
+        _, envelope = codec.decode(message["body"], frozenset({"envelope"}))
+        sent_us = int.from_bytes(envelope["body"], "big")
+        self.counts[envelope["subject"]] = envelope["position"]
+        outbox.append(Out("alert", TEAM, PARTNERSHIP, _encode((envelope["subject"], envelope["position"], sent_us))))
+        return "applied"
+
+
+def make_echo(partition: int, keyring: object) -> Echo:
+    """Plugin: what comes in goes out."""
+    del partition, keyring
+    return Echo()
 
 
 def make_cut(keyring: object) -> Callable[[Out], list[tuple[str, bytes, bytes]]]:
