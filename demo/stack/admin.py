@@ -71,10 +71,10 @@ class Admin:
         self._settle("users", self._client.alter_user_scram_credentials(changes).values())
 
     def create_topics(self, table: Mapping[str, tuple[int, Mapping[str, str]]]) -> None:
-        """Create topics: name to (partitions, settings), and wait until they can be used; existing ones stay as they are.
+        """Create topics, name to (partitions, settings), and wait for them; one that exists stays as it is.
 
-        The controller answers before the broker has taken its decision over: a client that comes at once would be told
-        that there is no such topic, or no permission.
+        The controller answers before the broker has taken its decision over: a client that comes at once would be
+        told that there is no such topic, or no permission.
         """
         topics = [NewTopic(name, partitions, 1, config=dict(settings))
                   for name, (partitions, settings) in table.items()]  # fmt: skip
