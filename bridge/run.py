@@ -32,6 +32,7 @@ from bridge.split import FindFactors
 from bridge.store import Store
 
 POLL_S: Final = 0.05  # longest wait for a source before the next has its turn; bounds the added latency
+BACKFILL_BATCHES: Final = 8  # batches taken as one while a source sends its history
 REPORT_EVERY_S: Final = 2.0
 MINUTE_MS: Final = 60_000
 
@@ -70,7 +71,7 @@ class Runner:
         self._log = logs.get("bridge")
         self.metrics = Metrics(config.agency)
         self.pipeline = open_pipeline(config, wall=wall)
-        self.sender: Sender = Publisher(config.kafka.client())
+        self.sender = self._sender()
         self.sources: list[Source] = [self._source(source) for source in config.sources]
         self._stopping = False
         self._newest_ms: dict[str, int] = {}
@@ -104,7 +105,10 @@ class Runner:
         if self.pipeline.still_paused(name) is not None:
             time.sleep(POLL_S)  # its changes wait at the source until an operator resumes it
             return 0
-        changes = source.poll(self.config.batch_max, POLL_S, live=self.pipeline.is_live(name))
+        live = self.pipeline.is_live(name)
+        # a record's rows come from several tables: the larger the batch, the fewer records are sent in halves
+        count = self.config.batch_max if live else self.config.batch_max * BACKFILL_BATCHES
+        changes = source.poll(count, POLL_S, live=live)
         if not changes:
             return 0
         began_s = time.perf_counter()
@@ -136,6 +140,9 @@ class Runner:
         source.close()
         place = self.sources.index(source)
         self.sources[place] = self._source(self.config.sources[place])
+
+    def _sender(self) -> Sender:
+        return Publisher(self.config.kafka.client())
 
     def _source(self, source: DebeziumSource | FileSource) -> Source:
         name = source.name
