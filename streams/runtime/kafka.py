@@ -6,6 +6,7 @@ Does not decide what is read or written.
 
 from __future__ import annotations
 
+import logging
 import ssl
 import time
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from typing import Any, Final
 
 import confluent_kafka as ck
 import msgspec
+
+from streams.runtime import logs
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 MECHANISM: Final = "SCRAM-SHA-256"
@@ -66,6 +69,7 @@ class Kafka(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "socket.keepalive.enable": True,
             "reconnect.backoff.max.ms": 1000,
             "log_level": 3,  # errors; the rest is in our own metrics
+            "logger": logging.getLogger(logs.LIBRDKAFKA),
         }
         if self.username:
             conf |= {"sasl.mechanisms": MECHANISM, "sasl.username": self.username, "sasl.password": self.password()}

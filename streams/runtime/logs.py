@@ -21,6 +21,7 @@ FIELDS: Final = frozenset({
     "broker_error",
 })  # fmt: skip
 ROOT: Final = "sightline"
+LIBRDKAFKA: Final = "librdkafka"  # its first argument is a closed word such as FAIL
 
 
 class JsonLines(logging.Formatter):
@@ -34,6 +35,8 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "event": record.msg if isinstance(record.msg, str) else type(record.msg).__name__,
         }
+        if record.name == LIBRDKAFKA and isinstance(record.args, tuple) and record.args:
+            line["event"] = str(record.args[0])
         if record.name.startswith(ROOT):
             line |= {key: value for key, value in record.__dict__.items() if key in FIELDS}
         if record.exc_info and record.exc_info[0] is not None:

@@ -158,6 +158,9 @@ def main() -> int:
     seed = int(os.environ.get("CHAOS_SEED", "1"))
     with tempfile.TemporaryDirectory(prefix="sightline-chaos-") as folder:
         verdict, done, fleet = run(seconds, seed, Path(folder))
+        for name in sorted(fleet.starts):
+            left = [line for line in fleet.log(name).splitlines() if '"event": "leaving"' in line or "Error" in line]
+            sys.stdout.writelines(f"{name}: {line}\n" for line in left)
     sys.stdout.write(f"faults {dict(done)}; seed {seed}; exits nobody asked for {dict(fleet.exits)}\n")
     if verdict.unfinished:
         sys.stdout.write(f"unfinished after {QUIET_S} s: {verdict.unfinished}\n")

@@ -35,7 +35,7 @@ class Sender(threading.Thread):
         self._random = random.Random(seed)
         self._over = threading.Event()
         self._failed: list[str] = []
-        safe = {"enable.idempotence": True, "linger.ms": 2, "message.timeout.ms": 120_000}
+        safe = {"enable.idempotence": True, "linger.ms": 2, "log_level": 0, "message.timeout.ms": 120_000}
         self._producers = {a: ck.Producer(stack.kafka(f"bridge-{a}") | safe) for a in agencies}
 
     def run(self) -> None:
