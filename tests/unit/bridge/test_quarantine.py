@@ -67,7 +67,9 @@ def test_a_row_is_taken_again_after_the_mapping_was_corrected(bench):
     assert bench.pipeline.retry(bench.pipeline.quarantine.entries()) == 0
     assert len(bench.pipeline.quarantine.entries()) == 3
     corrected = MAPPING.replace("made: ignored", "made: ignored\n          new_column: ignored")
-    corrected = corrected.replace("NEG: neglect}", "NEG: neglect, NEW: something}").replace("[care.log]", "[care.extra]")
+    corrected = corrected.replace("NEG: neglect}", "NEG: neglect, NEW: something}").replace(
+        "[care.log]", "[care.extra]"
+    )
     bench.file.write_text(corrected, encoding="utf-8")
     bench.pipeline = bench.make()
     assert bench.pipeline.retry(bench.pipeline.quarantine.entries()) == 3

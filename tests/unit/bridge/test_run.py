@@ -55,7 +55,9 @@ def changes(count):
     """Changes of one lane; every third is a contact of the person before."""
     found = []
     for n in range(count):
-        table, row = ("care.contact", CONTACT | {"contact_id": n}) if n % 3 == 2 else ("care.person", ADA | {"person_id": n})
+        table, row = (
+            ("care.contact", CONTACT | {"contact_id": n}) if n % 3 == 2 else ("care.person", ADA | {"person_id": n})
+        )
         found.append(Change("care", table, "update", after=row, position=n, committed_at=n, lane="l", offset=n))
     return found
 
@@ -151,9 +153,10 @@ def test_a_pause_leaves_the_rest_at_the_source_until_it_is_resumed(config):
     assert bridge.pipeline.paused("care") is not None
     assert bridge.sources[0].next == 51
     bridge._report()
-    assert bridge.metrics.registry.get_sample_value(
-        "sightline_bridge_paused", {"agency": "council", "source": "care"}
-    ) == 1
+    assert (
+        bridge.metrics.registry.get_sample_value("sightline_bridge_paused", {"agency": "council", "source": "care"})
+        == 1
+    )
     assert bridge.metrics.registry.get_sample_value(
         "sightline_bridge_quarantine_total", {"agency": "council", "reason": "bad_date"}
     ) == 51  # fmt: skip

@@ -8,7 +8,7 @@ from bridge.sources.files import Extract, extract_of, read, rows
 from bridge.sources.folder import FolderSource
 from tests.unit.bridge.kit import ADA, NOW_MS, Bench, lanes
 
-PEOPLE = "person_id,forename,surname,born\n1,Adaeze,Okonkwo,2012-03-04\n2,Ben,\"Smith, Jr\",\n"
+PEOPLE = 'person_id,forename,surname,born\n1,Adaeze,Okonkwo,2012-03-04\n2,Ben,"Smith, Jr",\n'
 
 
 def write(path, text, age_s=0):
