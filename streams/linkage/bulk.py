@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.identity import FIELD_BYTES, FIELDS, TOKEN_BYTES, TOKENS
-from streams.linkage.compare import GIVEN, SURNAME, SWAP_GAIN, SWAP_LIKE, UNLIKE
+from streams.linkage.compare import GIVEN, POSTCODE, SAME_STREET, STREET, SURNAME, SWAP_GAIN, SWAP_LIKE, UNLIKE
 from streams.linkage.identity import Identity, blocking_keys
 from streams.linkage.model import FIELD_BITS
 
@@ -120,6 +120,7 @@ def _levels(records: Records, one: Indices, other: Indices, cuts: tuple[tuple[in
         distance = distances[:, index]
         level = (distance[:, None] <= np.array(cuts[index])).sum(1)
         found[:, index] = np.where(distance == far, -1, level)
+    found[found[:, STREET] >= SAME_STREET, POSTCODE] = -1
     found[:, SWAP] = swapped
     found[:, AGENCY] = records.agency[one] == records.agency[other]
     for index in range(len(TOKENS)):

@@ -4,7 +4,9 @@ Decides levels and scores of one pair, twice: plainly (`evidence`, the reference
 (`scorer`, what the graph calls); a test holds them equal. Decides no link.
 
 Level of a field = bucket of the Hamming distance of two 256-bit MinHashes. A missing field is no evidence. Given
-name and surname are also compared crosswise, and taken so where that agrees clearly better.
+name and surname are also compared crosswise, and taken so where that agrees clearly better. A postcode is no evidence
+where the street already agrees: it follows from it, and counting both made neighbours of one surname a household
+(household precision .90 -> 1.00 on the demo's world, recall .99 -> .96).
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ GIVEN: Final = FIELDS.index("given")
 SURNAME: Final = FIELDS.index("surname")
 NO_TOKENS: Final = (b"",) * len(TOKENS)
 NAMES: Final = 1 << GIVEN | 1 << SURNAME
+STREET: Final = FIELDS.index("street")
+POSTCODE: Final = FIELDS.index("postcode")
+SAME_STREET: Final = 6  # level of the street from which the postcode says nothing more
 UNLIKE: Final = FIELD_BITS // 2  # distance of two unrelated values; similarity = UNLIKE - distance, at least 0
 SWAP_LIKE: Final = 77  # crosswise similarity needed of 2 x UNLIKE: 60 % of one field
 CROSS_MAX: Final = UNLIKE - SWAP_LIKE // 2 - 1  # if both cross distances are above, they are not alike enough
@@ -77,9 +82,11 @@ def evidence(model: LinkModel, a: Shape, b: Shape) -> tuple[Evidence, ...]:
         message = "expected two records of one epoch"
         raise ValueError(message)
     distances, swapped = _distances(a, b)
-    lines = []
+    lines: list[Evidence] = []
     for index, name in enumerate(FIELDS):
         distance = distances[index]
+        if index == POSTCODE and lines[STREET].level >= SAME_STREET:
+            distance = None
         if distance is None:
             lines.append(Evidence(name, -1, 0, 0, 0))
             continue
@@ -168,6 +175,7 @@ def scorer(model: LinkModel) -> Callable[[Shape, Shape], int]:
     to_swapped = _pack(model.swap[1]) - _pack(model.swap[0])
     tokens = [tuple(map(_pack, pair)) for pair in model.tokens]
     places = range(len(tokens))
+    same_street = model.cuts[STREET][SAME_STREET - 1]
     count = int.bit_count
 
     def pair(a: Shape, b: Shape) -> int:
@@ -184,6 +192,8 @@ def scorer(model: LinkModel) -> Callable[[Shape, Shape], int]:
                 total += to_swapped
                 distances[GIVEN], distances[SURNAME], missing = crossed
                 nulls = nulls & ~NAMES | missing
+        if distances[STREET] <= same_street and not nulls >> STREET & 1:
+            nulls |= 1 << POSTCODE
         total += sum(map(getitem, by_nulls[nulls], distances))
         if a[3] and b[3]:
             for index, one, other in zip(places, a[3], b[3]):  # noqa: B905  (strict costs more than all the rest here)

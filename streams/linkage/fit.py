@@ -46,7 +46,7 @@ HOUSEMATE_MOST: Final = 0.05  # P(alike | H) of given name and birth date at mos
 NAMESAKE_MOST: Final = 0.003  # P(given name equal | T) at most: twins do not share one
 NAMED_ALIKE_LEAST: Final = 0.15  # P(given names alike but not equal | T) at least; alike as misspelt ones are
 NEAR: Final = slice(2, LEVELS - 1)  # levels of names that are alike but not equal
-TWINS_LEAST: Final = 0.005  # T as a share of H at least: about 1.5 % of births in England are of twins (ONS 2022)
+TWINS_LEAST: Final = 0.06  # T as a share of M at least: 3 % of children are twins (ONS 2022), twice that for caution
 MIXED_UP_LEAST: Final = 0.02  # P(number equal | H or T) at least: numbers of siblings and twins do get mixed up
 DUPLICATE_LEAST: Final = 0.06  # P(one agency | M) / P(one agency | R) at least: agencies do hold people twice
 REISSUED_LEAST: Final = 0.03  # P(number different | M) at least: superseded, mistyped and temporary numbers
@@ -149,15 +149,18 @@ def _expectation_maximisation(found: Levels, random: Floats, pairs: float, *, ho
         shares[PERSON] = max(expected[PERSON].sum() / pairs, 1e-12)
         if households:
             shares[HOUSEHOLD] = expected[HOUSEHOLD].sum() / pairs
-            shares[TWIN] = max(expected[TWIN].sum() / pairs, TWINS_LEAST * shares[HOUSEHOLD])
+            shares[TWIN] = max(expected[TWIN].sum() / pairs, TWINS_LEAST * shares[PERSON])
             household = _household(seen[HOUSEHOLD], random)
-            classes = np.stack([person, household, _twin(seen[TWIN], random, person, household)])
+            classes = np.stack([person, household, _twin(seen[TWIN], random, person)])
         else:
             classes[PERSON] = person
         if abs(expected[PERSON].sum() - before) < SETTLED * max(before, 1.0):
             break
         before = expected[PERSON].sum()
     classes[PERSON] = _rising(classes[PERSON], random)
+    if households:  # what twins share with one person stays equal to it
+        alike = [*np.flatnonzero(SHARED), DOB]
+        classes[TWIN][alike] = classes[PERSON][alike]
     return Classes(classes, random, shares)
 
 
@@ -190,10 +193,10 @@ def _household(counts: Floats, random: Floats) -> Floats:
     return household
 
 
-def _twin(counts: Floats, random: Floats, person: Floats, household: Floats) -> Floats:
-    """P(level | T): a housemate with the birth date of the same person and a name that may be alike, never equal."""
+def _twin(counts: Floats, random: Floats, person: Floats) -> Floats:
+    """P(level | T): all but a person's own names and numbers is as of one person, old addresses included."""
     held = counts + PRIOR_COUNTS * random
-    twin = np.where(_column(SHARED), household, held / held.sum(1, keepdims=True))
+    twin = np.where(_column(SHARED), person, held / held.sum(1, keepdims=True))
     twin[DOB] = person[DOB]
     named_alike = max(counts[GIVEN, NEAR].sum() / max(counts[GIVEN].sum(), 1e-12), NAMED_ALIKE_LEAST)
     twin[GIVEN] = random[GIVEN] * (1 - named_alike) / random[GIVEN].sum()

@@ -31,6 +31,7 @@ def model(**changes: Any) -> LinkModel:
         "agency": ((300, 0, 0), (-2_000, 0, 500)),
         "tokens": (((-4_000, 0, 0), (5_000, 3_000, 3_000)),) * len(TOKENS),
         "prior": (-12_000, -11_000, -15_000),
+        "tie": 0,
     }
     return LinkModel(**{**settings, **changes})
 

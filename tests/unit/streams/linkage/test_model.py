@@ -37,5 +37,5 @@ def test_a_malformed_file_is_refused() -> None:
 
 def test_the_shipped_model_has_rising_weights_and_the_automatic_thresholds() -> None:
     shipped = shipped_model()
-    assert (shipped.edge, shipped.merge, shipped.tie) == (4_250, 2_000, 0)
+    assert (shipped.edge, shipped.merge, shipped.tie) == (4_250, 2_000, 2_000)
     assert all(list(row) == sorted(row) for row in shipped.person)
