@@ -12,7 +12,6 @@ where the street already agrees: it follows from it, and counting both made neig
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from operator import getitem, xor
 from typing import Final, NamedTuple
 
 from schemas.identity import FIELDS, TOKENS
@@ -25,6 +24,8 @@ NO_TOKENS: Final = (b"",) * len(TOKENS)
 NAMES: Final = 1 << GIVEN | 1 << SURNAME
 STREET: Final = FIELDS.index("street")
 POSTCODE: Final = FIELDS.index("postcode")
+STREET_BIT: Final = 1 << STREET
+POSTCODE_BIT: Final = 1 << POSTCODE
 SAME_STREET: Final = 6  # level of the street from which the postcode says nothing more
 UNLIKE: Final = FIELD_BITS // 2  # distance of two unrelated values; similarity = UNLIKE - distance, at least 0
 SWAP_LIKE: Final = 77  # crosswise similarity needed of 2 x UNLIKE: 60 % of one field
@@ -143,9 +144,19 @@ def _distances(a: Shape, b: Shape) -> tuple[list[int | None], bool]:
     return distances, swapped
 
 
-def unpack(packed: int) -> Score:
-    """Score out of what a scorer returned."""
-    return Score((packed >> 2 * PART) - OFFSET, (packed >> PART & MASK) - OFFSET, (packed & MASK) - OFFSET)
+def packed(link: int, tie: int) -> int:
+    """Link and tie in one integer; dictionaries of plain integers cost the garbage collector nothing."""
+    return (link << PART) + tie + OFFSET
+
+
+def link_of(weighed: int) -> int:
+    """Link of a packed pair, in milli-bits."""
+    return weighed >> PART
+
+
+def tie_of(weighed: int) -> int:
+    """Tie of a packed pair, in milli-bits."""
+    return (weighed & MASK) - OFFSET
 
 
 def _pack(weights: Weights) -> int:
@@ -159,10 +170,11 @@ def _by_distance(model: LinkModel, index: int) -> list[int]:
 
 
 def scorer(model: LinkModel) -> Callable[[Shape, Shape], int]:
-    """A function equal to `score`, packed, for two shapes of one epoch; about 1 microsecond a pair.
+    """A function equal to `score`, link and tie `packed`, for two shapes of one epoch; under 2 microseconds a pair.
 
     All of a pair's weights are looked up by distance and added as single integers that carry all three sums. The
-    null mask picks the tables, in which a missing field's weights are zero.
+    null mask picks the tables, in which a missing field's weights are zero. Written out field by field, which takes
+    half the time of a loop.
     """
     tables = [_by_distance(model, index) for index in range(len(FIELDS))]
     nothing = [0] * (FIELD_BITS + 1)
@@ -171,40 +183,52 @@ def scorer(model: LinkModel) -> Callable[[Shape, Shape], int]:
         for nulls in range(ALL_NULL + 1)
     ]
     base = _pack(model.prior) + _pack((OFFSET, OFFSET, OFFSET))
-    plain = [base + _pack(model.swap[0]) + _pack(weights) for weights in model.agency]
+    agencies = [base + _pack(model.swap[0]) + _pack(weights) for weights in model.agency]
     to_swapped = _pack(model.swap[1]) - _pack(model.swap[0])
     tokens = [tuple(map(_pack, pair)) for pair in model.tokens]
-    places = range(len(tokens))
     same_street = model.cuts[STREET][SAME_STREET - 1]
-    count = int.bit_count
 
     def pair(a: Shape, b: Shape) -> int:
+        given, middle, surname, dob, number, street, postcode = a[2]
+        given2, middle2, surname2, dob2, number2, street2, postcode2 = b[2]
         nulls = a[1] | b[1]
-        distances = list(map(count, map(xor, a[2], b[2])))
-        total = plain[a[4] == b[4]]
-        if nulls & NAMES or distances[GIVEN] + distances[SURNAME] > STRAIGHT_MAX:
-            mine, theirs = a[2], b[2]
-            if (mine[GIVEN] ^ theirs[SURNAME]).bit_count() > CROSS_MAX < (mine[SURNAME] ^ theirs[GIVEN]).bit_count():
-                crossed = None  # the usual case; a missing name is zeros, far from any other
-            else:
-                crossed = _crossed(a, b, distances)
+        total = agencies[a[4] == b[4]]
+        by_given, by_surname = (given ^ given2).bit_count(), (surname ^ surname2).bit_count()
+        if (nulls & NAMES or by_given + by_surname > STRAIGHT_MAX) and (
+            (given ^ surname2).bit_count() <= CROSS_MAX or (surname ^ given2).bit_count() <= CROSS_MAX
+        ):  # seldom, though a missing name is zeros: they are far from any value
+            crossed = _crossed(a, b, by_given, by_surname)
             if crossed:
                 total += to_swapped
-                distances[GIVEN], distances[SURNAME], missing = crossed
+                by_given, by_surname, missing = crossed
                 nulls = nulls & ~NAMES | missing
-        if distances[STREET] <= same_street and not nulls >> STREET & 1:
-            nulls |= 1 << POSTCODE
-        total += sum(map(getitem, by_nulls[nulls], distances))
+        by_street = (street ^ street2).bit_count()
+        if by_street <= same_street and not nulls & STREET_BIT:
+            nulls |= POSTCODE_BIT
+        givens, middles, surnames, dobs, numbers, streets, postcodes = by_nulls[nulls]
+        total += (
+            givens[by_given]
+            + middles[(middle ^ middle2).bit_count()]
+            + surnames[by_surname]
+            + dobs[(dob ^ dob2).bit_count()]
+            + numbers[(number ^ number2).bit_count()]
+            + streets[by_street]
+            + postcodes[(postcode ^ postcode2).bit_count()]
+        )
         if a[3] and b[3]:
-            for index, one, other in zip(places, a[3], b[3]):  # noqa: B905  (strict costs more than all the rest here)
+            for weights, one, other in zip(tokens, a[3], b[3]):  # noqa: B905  (being strict costs more than the rest)
                 if one and other:
-                    total += tokens[index][one == other]
-        return total
+                    total += weights[one == other]
+        person, rival, twin = (total >> 2 * PART) - OFFSET, (total >> PART & MASK) - OFFSET, (total & MASK) - OFFSET
+        if twin > rival:  # noqa: PLR1730  (max() would cost a tenth of the whole)
+            rival = twin
+        link = person - rival if rival > 0 else person
+        return (link << PART) + (person if person > rival else rival) + OFFSET
 
     return pair
 
 
-def _crossed(a: Shape, b: Shape, straight: list[int]) -> tuple[int, int, int] | None:
+def _crossed(a: Shape, b: Shape, by_given: int, by_surname: int) -> tuple[int, int, int] | None:
     """As the second half of `_distances`: nearer, farther, mask of the missing one; None where not swapped."""
     one_nulls, other_nulls = a[1], b[1]
     first = second = FIELD_BITS
@@ -221,10 +245,10 @@ def _crossed(a: Shape, b: Shape, straight: list[int]) -> tuple[int, int, int] | 
     if crosswise < SWAP_LIKE:
         return None
     nulls = one_nulls | other_nulls
-    if not nulls >> GIVEN & 1 and straight[GIVEN] < UNLIKE:
-        crosswise -= UNLIKE - straight[GIVEN]
-    if not nulls >> SURNAME & 1 and straight[SURNAME] < UNLIKE:
-        crosswise -= UNLIKE - straight[SURNAME]
+    if not nulls >> GIVEN & 1 and by_given < UNLIKE:
+        crosswise -= UNLIKE - by_given
+    if not nulls >> SURNAME & 1 and by_surname < UNLIKE:
+        crosswise -= UNLIKE - by_surname
     if crosswise < SWAP_GAIN:
         return None
     return (first, second, missing) if first <= second else (second, first, missing)

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from streams.linkage.cluster import Rules, connected, partition
+from streams.linkage.compare import tie_of
 from streams.linkage.explain import Explanation, Standing, explain
 from streams.linkage.groups import Group, Groups
 from streams.linkage.households import split
@@ -195,7 +196,7 @@ class LinkGraph:
         return linked + [other for other, kind in said.items() if kind == "must" and other in self._identities]
 
     def _tied(self, record: bytes) -> Mapping[bytes, int]:
-        """Ties of a record that count."""
+        """Ties of a record that count, with their weights packed."""
         if record in self._closed:
             return NONE
         ties = self._pairs.ties(record)
@@ -207,6 +208,9 @@ class LinkGraph:
             for other, weight in ties.items()
             if other not in self._closed and said.get(other) != "cannot"
         }
+
+    def _tie_weights(self, record: bytes) -> Mapping[bytes, int]:
+        return {other: tie_of(weighed) for other, weighed in self._tied(record).items()}
 
     def _housed(self, record: bytes) -> Iterable[bytes]:
         """Neighbours of a record in the graph of households."""
@@ -240,7 +244,7 @@ class LinkGraph:
         before, after = set(), set()
         for component in connected(roots, self._housed):
             before.update(map(self._homes.of, component))
-            after.update(split(component, self._tied, self._people.of, self.model))
+            after.update(split(component, self._tie_weights, self._people.of, self.model))
         return LinkDelta(people_before, people_after, *self._homes.exchange(before, after, born, died))
 
     def _is_stranger(self, record: bytes) -> bool:

@@ -17,7 +17,7 @@ from schemas.identity import FIELD_BYTES, FIELDS, TOKENS
 
 LEVELS: Final = 8  # buckets of similarity a field, LINKAGE section 6
 FIELD_BITS: Final = FIELD_BYTES * 8
-WEIGHT_MAX: Final = 1 << 24  # milli-bits; keeps sums of all fields inside 31 bits
+WEIGHT_MAX: Final = 1 << 24  # milli-bits; keeps sums of all fields inside 30 bits
 MODELS: Final = Path(__file__).parent / "models"
 
 Weights = tuple[int, int, int]

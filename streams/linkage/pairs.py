@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from itertools import combinations
 from typing import Final
 
-from streams.linkage.compare import scorer, unpack
+from streams.linkage.compare import MASK, OFFSET, link_of, packed, scorer
 from streams.linkage.identity import Identity, Shape, blocking_keys, shape
 from streams.linkage.model import LinkModel
 from streams.linkage.postings import Postings
@@ -24,7 +24,7 @@ class Pairs:
     """Edges and ties among the live records."""
 
     def __init__(self, model: LinkModel, identities: Mapping[bytes, Identity]) -> None:
-        self._edge, self._tie = model.edge, model.tie
+        self._edge_packed, self._tie_packed = packed(model.edge, -OFFSET), model.tie + OFFSET
         self._identities = identities
         self._score = scorer(model)
         self._shapes: dict[bytes, Shape] = {}
@@ -41,7 +41,7 @@ class Pairs:
         return self._edges.get(record, NONE)
 
     def ties(self, record: bytes) -> Mapping[bytes, int]:
-        """Candidates of the same person or household, with their weight in milli-bits."""
+        """Candidates of the same person or household, with their weights packed."""
         if record not in self._ties:
             self._work_out(record)
         return self._ties[record]
@@ -52,13 +52,11 @@ class Pairs:
 
     def ask(self, one: bytes, other: bytes) -> int | None:
         """Link score of any two live records in milli-bits; None where their epochs differ."""
-        known = self._edges.get(one, NONE).get(other)
+        known: int | None = self._ties.get(one, NONE).get(other)
         if known is not None:
-            return known
+            return link_of(known)
         first, second = self._shape(one), self._shape(other)
-        if first[0] != second[0]:
-            return None
-        return unpack(self._score(first, second)).link
+        return link_of(self._score(first, second)) if first[0] == second[0] else None
 
     def enter(self, record: bytes, touched: set[bytes]) -> None:
         """Take in a record that is new in the identities.
@@ -116,33 +114,30 @@ class Pairs:
 
     def _learn(self, record: bytes, candidates: Collection[bytes]) -> None:
         self._compare(record, candidates)
-        for other, weight in self._ties[record].items():
-            if other in self._ties:
-                self._ties[other][record] = weight
-        for other, weight in self._edges.get(record, NONE).items():
-            if other in self._ties:
-                self._edges.setdefault(other, {})[record] = weight
+        for other, weighed in self._ties[record].items():
+            ties = self._ties.get(other)
+            if ties is not None:
+                ties[record] = weighed
+                if weighed >= self._edge_packed:
+                    self._edges.setdefault(other, {})[record] = link_of(weighed)
 
     def _compare(self, record: bytes, candidates: Collection[bytes]) -> None:
         ties: dict[bytes, int] = {}
         self._ties[record] = ties
         if not candidates:
             return
-        shapes, score, edge, tie = self._shapes, self._score, self._edge, self._tie
+        shapes, score, edge, tie = self._shapes, self._score, self._edge_packed, self._tie_packed
         edges: dict[bytes, int] = {}
         mine = self._shape(record)
         epoch = mine[0]
         for other in candidates:
             theirs = shapes.get(other) or self._shape(other)
-            if theirs[0] != epoch:
-                continue
-            person, household, twin = unpack(score(mine, theirs))
-            other_person = household if household > twin else twin
-            if person >= tie or other_person >= tie:
-                ties[other] = person if person > other_person else other_person
-                link = person - other_person if other_person > 0 else person
-                if link >= edge:
-                    edges[other] = link
+            if theirs[0] == epoch:
+                weighed = score(mine, theirs)
+                if weighed & MASK >= tie:
+                    ties[other] = weighed
+                    if weighed >= edge:
+                        edges[other] = link_of(weighed)
         if edges:
             self._edges[record] = edges
 
@@ -185,12 +180,12 @@ class Pairs:
         first, second = self._shape(one), self._shape(other)
         if first[0] != second[0]:
             return
-        score = unpack(self._score(first, second))
-        if score.tie < self._tie:
+        weighed = self._score(first, second)
+        if weighed & MASK < self._tie_packed:
             return
         touched.update((one, other))
         for mine, theirs in ((one, other), (other, one)):
             if mine in self._ties:
-                self._ties[mine][theirs] = score.tie
-                if score.link >= self._edge:
-                    self._edges.setdefault(mine, {})[theirs] = score.link
+                self._ties[mine][theirs] = weighed
+                if weighed >= self._edge_packed:
+                    self._edges.setdefault(mine, {})[theirs] = link_of(weighed)

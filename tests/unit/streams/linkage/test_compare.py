@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.identity import FIELDS, TOKENS
-from streams.linkage.compare import comparable, evidence, score, scorer, unpack
+from streams.linkage.compare import comparable, evidence, link_of, packed, score, scorer, tie_of
 from streams.linkage.identity import Shape, shape
 from tests.unit.streams.linkage.people import ANNA, BEN, identity, model
 
@@ -32,12 +32,19 @@ def lines(a: Shape, b: Shape) -> dict[str, int]:
 @given(shapes, shapes)
 def test_the_fast_score_equals_the_plain_one(a: Shape, b: Shape) -> None:
     chosen = model(prior=(-12_345, -11_111, -14_141))
-    assert unpack(scorer(chosen)(a, b)) == score(chosen, a, b)
+    plain = score(chosen, a, b)
+    weighed = scorer(chosen)(a, b)
+    assert weighed == packed(plain.link, plain.tie)
+    assert (link_of(weighed), tie_of(weighed)) == (plain.link, plain.tie)
 
 
 @given(shapes, shapes)
 def test_a_score_is_the_same_from_either_side(a: Shape, b: Shape) -> None:
     assert score(model(), a, b) == score(model(), b, a)
+
+
+def test_the_fast_score_is_written_for_these_fields() -> None:
+    assert FIELDS == ("given", "middle", "surname", "dob", "number", "street", "postcode")
 
 
 def test_names_that_changed_places_are_compared_crosswise() -> None:
