@@ -175,10 +175,11 @@ class Background:
         self._open[person] = end
 
     def _story_outcome(self, household: int, day: float, closed: float = 0.0) -> None:
+        """An episode of one child and some siblings; of all of them where it closes before a recovery."""
         children = [c for c in self.population.children(household) if 0.2 <= c.age(day) < 17.9]
         first = self.random.integers(len(children))
         for i, child in enumerate(children):
-            if i == first or self.random.random() < SIBLING_SHARE:
+            if closed or i == first or self.random.random() < SIBLING_SHARE:
                 self._refer(child.id, day + 0.01 * abs(i - int(first)), 1, closed, surely=True)
 
 

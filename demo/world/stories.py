@@ -19,7 +19,7 @@ PER_YEAR = {"slow": 30, "sudden": 16, "lookalike": 30}
 """Stories that end in one year; the same density in backfill, live and the tail, so that all is judged alike."""
 RECOVERIES = 20  # end in live; as many again in backfill
 BUSY_SHARE = 0.41  # of families: more than ten for each planted story
-LIVE_FROM = 80  # days into live before the first planted story ends: the opening caseload is judged apart
+LIVE_FROM = 45  # days into live before the first planted story ends: the opening caseload is judged apart
 WRONG_LINKS = 2
 BUSY_PER_YEAR = 4.4  # events: over two years about as many as a planted story has
 SLOW_SIZES = ((3, 0.03), (4, 0.05), (5, 0.10), (6, 0.15), (7, 0.20), (8, 0.20), (9, 0.15), (10, 0.12))
@@ -150,7 +150,7 @@ class _Planner:
     @staticmethod
     def _longest(end: float) -> float:
         """Days a slow story may last: one that ends in live has most of its events there, where alerts count."""
-        return 240.0 if not _live(end) else max(125.0, min(240.0, end - BACKFILL_DAYS + 45))
+        return 240.0 if not _live(end) else max(121.0, min(240.0, end - BACKFILL_DAYS + 75))
 
     def _low_events(
         self,
@@ -214,11 +214,12 @@ class _Planner:
         return Story("sudden", household, start, end, happenings)
 
     def _recovery(self, *, live: bool) -> None:
-        """High load with an episode that closed, then protective events and calm; see `Story`."""
+        """High load with an episode that closed too early, more load, then protective events and calm."""
         household = self._take()
         low = BACKFILL_DAYS if live else 330
         end = low + self.random.uniform(8, 90 if live else 300)
         start = end - 330
+        closed = min(end - self.random.uniform(20, 40), BACKFILL_DAYS - 12.0) if live else end - 30
         happenings: list[Happening] = []
         day = start
         while day < end - 2:
@@ -226,10 +227,9 @@ class _Planner:
             if self._can(household, agency):
                 happening = self._one(household, day, LOW[agency])
                 happenings += [happening] if happening else []
-            day += self.random.uniform(4, 11)
+            day += self.random.uniform(5, 11) if day < closed else self.random.uniform(2, 5)
         for i in range(int(self.random.integers(6, 10))):
             happenings += self._good(household, end + 6 + i * self.random.uniform(8, 16))
-        closed = min(end - self.random.uniform(20, 40), BACKFILL_DAYS - 12.0) if live else end - 30
         story = Story("recovery", household, start, end, happenings)
         story.onset, story.closed = start + self.random.uniform(60, 100), closed
         self.plan.stories.append(story)
