@@ -23,7 +23,7 @@ from streams.linkage.groups import Group, Groups
 from streams.linkage.households import split
 from streams.linkage.identity import Identity, shape
 from streams.linkage.model import LinkModel
-from streams.linkage.pairs import NONE, Pairs
+from streams.linkage.pairs import NONE, REMEMBERED_MAX, Pairs
 from streams.state import Spec
 
 Kind = Literal["must", "cannot", "none"]
@@ -64,15 +64,22 @@ class LinkGraph:
     Args:
         model: Weights and thresholds.
         tables: The tables of `SPECS` by name; changed only by setting and deleting rows.
+        remembered_max: Records of which derived things are kept; it changes no result.
     """
 
-    def __init__(self, model: LinkModel, tables: Mapping[str, MutableMapping[Any, Any]]) -> None:
+    def __init__(
+        self,
+        model: LinkModel,
+        tables: Mapping[str, MutableMapping[Any, Any]],
+        *,
+        remembered_max: int = REMEMBERED_MAX,
+    ) -> None:
         self.model = model
         self._identities: MutableMapping[bytes, Identity] = tables["identities"]
         self._assertions: MutableMapping[bytes, Assertion] = tables["assertions"]
         self._people = Groups(tables["clusters"])
         self._homes = Groups(tables["households"])
-        self._pairs = Pairs(model, self._identities)
+        self._pairs = Pairs(model, self._identities, remembered_max)
         self._said: dict[bytes, dict[bytes, str]] = {}
         for row in self._assertions.values():
             self._note(row)
@@ -226,6 +233,7 @@ class LinkGraph:
         """Decide afresh every component that holds a touched record."""
         known = self._identities
         if born is not None and len(touched) == 1 and self._is_stranger(born):
+            self._pairs.trim()
             alone = ((born,),)
             return LinkDelta((), alone, (), alone)
         roots = {record for record in touched if record in known}
@@ -245,6 +253,7 @@ class LinkGraph:
         for component in connected(roots, self._housed):
             before.update(map(self._homes.of, component))
             after.update(split(component, self._tie_weights, self._people.of, self.model))
+        self._pairs.trim()
         return LinkDelta(people_before, people_after, *self._homes.exchange(before, after, born, died))
 
     def _is_stranger(self, record: bytes) -> bool:

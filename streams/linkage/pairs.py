@@ -16,14 +16,15 @@ from streams.linkage.identity import Identity, Shape, blocking_keys, shape
 from streams.linkage.model import LinkModel
 from streams.linkage.postings import Postings
 
-SHAPES_MAX: Final = 1 << 16  # records whose integers are kept, about 0.7 kB each; more than are in use at a time
+REMEMBERED_MAX: Final = 1 << 17  # records whose integers and neighbours are kept, about 1.1 kB each
 NONE: Final[Mapping[bytes, int]] = {}
 
 
 class Pairs:
     """Edges and ties among the live records."""
 
-    def __init__(self, model: LinkModel, identities: Mapping[bytes, Identity]) -> None:
+    def __init__(self, model: LinkModel, identities: Mapping[bytes, Identity], remembered_max: int) -> None:
+        self._remembered_max = remembered_max
         self._edge_packed, self._tie_packed = packed(model.edge, -OFFSET), model.tie + OFFSET
         self._identities = identities
         self._score = scorer(model)
@@ -57,6 +58,14 @@ class Pairs:
             return link_of(known)
         first, second = self._shape(one), self._shape(other)
         return link_of(self._score(first, second)) if first[0] == second[0] else None
+
+    def trim(self) -> None:
+        """Drop what was worked out, once it is too much; only between two changes."""
+        if len(self._ties) > self._remembered_max:
+            self._ties.clear()
+            self._edges.clear()
+        if len(self._shapes) > self._remembered_max:
+            self._shapes.clear()
 
     def enter(self, record: bytes, touched: set[bytes]) -> None:
         """Take in a record that is new in the identities.
@@ -103,8 +112,6 @@ class Pairs:
     def _shape(self, record: bytes) -> Shape:
         found = self._shapes.get(record)
         if found is None:
-            if len(self._shapes) >= SHAPES_MAX:
-                self._shapes.clear()
             found = self._shapes[record] = shape(self._identities[record])
         return found
 

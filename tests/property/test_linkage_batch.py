@@ -51,10 +51,10 @@ models = st.builds(
 class World:
     """A graph beside the plain facts it was told, and a reader that knows only the deltas."""
 
-    def __init__(self, chosen: Any) -> None:
+    def __init__(self, chosen: Any, remembered_max: int = 1 << 17) -> None:
         self.model = chosen
         self.tables = tables()
-        self.graph = LinkGraph(chosen, self.tables)
+        self.graph = LinkGraph(chosen, self.tables, remembered_max=remembered_max)
         self.records: dict[bytes, Identity] = {}
         self.said: dict[tuple[bytes, bytes], str] = {}
         self.people: set[tuple[bytes, ...]] = set()
@@ -90,10 +90,12 @@ class World:
 
 
 @settings(max_examples=150, deadline=None)
-@given(models, histories)
-@example(model(posting_max=2), [])
-def test_any_history_equals_batch_on_the_survivors(chosen: Any, history: list[tuple[Any, ...]]) -> None:
-    world = World(chosen)
+@given(models, histories, st.sampled_from([0, 3, 1 << 17]))
+@example(model(posting_max=2), [], 0)
+def test_any_history_equals_batch_on_the_survivors(
+    chosen: Any, history: list[tuple[Any, ...]], remembered_max: int
+) -> None:
+    world = World(chosen, remembered_max)
     for step in history:
         world.step(step)
     batch = Batch(chosen, world.records, {pair: kind for pair, kind in world.said.items() if kind != "none"})
