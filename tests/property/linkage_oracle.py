@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from itertools import combinations
 
@@ -15,6 +15,34 @@ from streams.linkage.model import LinkModel
 
 People = set[tuple[bytes, ...]]
 Said = Mapping[tuple[bytes, bytes], str]
+Ask = Callable[[bytes, bytes], int | None]
+
+
+def average_linkage(nodes: list[bytes], ask: Ask, said: Said, model: LinkModel) -> People:
+    """Merge the two groups with the highest mean, with fractions, until none reaches `merge`."""
+    groups = [{node} for node in nodes]
+    barred = [pair for pair, kind in said.items() if kind == "cannot"]
+
+    def may(one: set[bytes], other: set[bytes]) -> bool:
+        return not any((a in one and b in other) or (b in one and a in other) for a, b in barred)
+
+    for a, b in sorted(pair for pair, kind in said.items() if kind == "must" and set(pair) <= set(nodes)):
+        one, other = next(g for g in groups if a in g), next(g for g in groups if b in g)
+        if one is not other and may(one, other):
+            one |= other
+            groups.remove(other)
+    while True:
+        best = None
+        for one, other in combinations(sorted(groups, key=min), 2):
+            weights = [weight for a in one for b in other if (weight := ask(a, b)) is not None]
+            if weights and may(one, other):
+                mean = Fraction(sum(max(-model.clip, min(model.clip, weight)) for weight in weights), len(weights))
+                if mean >= model.merge and (best is None or mean > best[0]):
+                    best = (mean, one, other)
+        if best is None:
+            return {tuple(sorted(group)) for group in groups}
+        groups.remove(best[2])
+        best[1].update(best[2])
 
 
 class Batch:
@@ -68,32 +96,11 @@ class Batch:
         return found
 
     def _average_linkage(self, nodes: list[bytes], *, scored: bool) -> People:
-        groups = [{node} for node in nodes]
-        inside = set(nodes)
-        barred = [pair for pair, kind in self.said.items() if kind == "cannot"]
+        def ask(a: bytes, b: bytes) -> int | None:
+            score = self.score(a, b)
+            return score.link if score is not None and scored else None
 
-        def may(one: set[bytes], other: set[bytes]) -> bool:
-            return not any((a in one and b in other) or (b in one and a in other) for a, b in barred)
-
-        for a, b in sorted(pair for pair, kind in self.said.items() if kind == "must" and set(pair) <= inside):
-            one, other = next(g for g in groups if a in g), next(g for g in groups if b in g)
-            if one is not other and may(one, other):
-                one |= other
-                groups.remove(other)
-        while scored:
-            best = None
-            for one, other in combinations(sorted(groups, key=min), 2):
-                weights = [s.link for a in one for b in other if (s := self.score(a, b)) is not None]
-                if weights and may(one, other):
-                    clip = self.model.clip
-                    mean = Fraction(sum(max(-clip, min(clip, weight)) for weight in weights), len(weights))
-                    if mean >= self.model.merge and (best is None or mean > best[0]):
-                        best = (mean, one, other)
-            if best is None:
-                break
-            groups.remove(best[2])
-            best[1].update(best[2])
-        return {tuple(sorted(group)) for group in groups}
+        return average_linkage(nodes, ask, self.said, self.model)
 
     def _households(self) -> People:
         person = {record: group for group in self.people for record in group}

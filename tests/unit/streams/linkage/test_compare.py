@@ -83,3 +83,13 @@ def test_other_epochs_do_not_compare() -> None:
 def test_a_sibling_ties_but_does_not_link() -> None:
     found = score(model(), shape(identity(ANNA)), shape(identity(BEN)))
     assert found.tie > 0 > found.link
+
+
+def test_the_fast_score_follows_swaps_and_numbers() -> None:
+    numbered = {**ANNA, "nhs": "9434765919", "upn": "A123"}
+    swapped = {**numbered, "given": "brown", "surname": "anna", "upn": "B123"}
+    for values in (swapped, {**swapped, "surname": ""}, {**swapped, "given": ""}, numbered):
+        for a, b in product((numbered, {**numbered, "given": ""}), (values,)):
+            one, other = shape(identity(a)), shape(identity(b))
+            plain = score(model(), one, other)
+            assert scorer(model())(one, other) == scorer(model())(other, one) == packed(plain.link, plain.tie)

@@ -3,6 +3,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import msgspec
+
 from streams.linkage.graph import LinkDelta, LinkGraph
 from streams.linkage.identity import Identity
 from tests.unit.streams.linkage.people import ANNA, BEN, CARA, identity, model, tables
@@ -180,3 +182,22 @@ def test_explanations_of_another_epoch_have_no_evidence() -> None:
     found = made.explain(A, B)
     assert found is not None
     assert (found.why, found.evidence, found.together) == ("other_epoch", (), False)
+
+
+def test_bands_are_blocking_keys_too() -> None:
+    band = {"bands": bytes(7) + b"\1"}
+    one, other = (
+        msgspec.structs.replace(identity(who), matchkeys=b"", **band) for who in (ANNA, {**ANNA, "given": "ana"})
+    )
+    made = graph({A: one, B: other})
+    assert made.cluster(B) == A
+    assert set(made.edges(A)) == {B}
+    assert made.edges(D) == {}
+
+
+def test_what_only_assertions_hold_together_is_still_one_however_large() -> None:
+    made = graph({b"%03d" % number: identity({**CARA, "dob": "", "given": f"{number}"}) for number in range(6)})
+    small = graph(made._identities, component_max=3)
+    for number in range(5):
+        small.assert_pair(b"%03d" % number, b"%03d" % (number + 1), "must")
+    assert len(small.members(b"000")) == 6
