@@ -19,6 +19,10 @@ from demo.world.people import Person, Population
 from demo.world.places import Address
 from demo.world.stories import WrongLink
 
+CORRECTED_ONE_IN = 83  # live entries whose time is corrected
+CORRECTED_AFTER_MS = 4 * DAY_MS
+DATED_KEYS = frozenset({"absence", "attend_ok"})  # their key holds the day, so that a correction would be another row
+
 
 @dataclass(frozen=True, slots=True)
 class Material:
@@ -50,6 +54,7 @@ class Maker(ABC):
         self.wrong: dict[int, WrongLink] = {
             w.person: w for w in material.chronicle.plan.wrong if w.agency == self.agency
         }
+        self.corrections: list[tuple[WorldEvent, int]] = []
         self._serials: dict[str, int] = {}
 
     def make(self) -> Book:
@@ -69,6 +74,7 @@ class Maker(ABC):
             self._enrol(self.population.people[person], first[person])
         for event in self.events:
             self.record(event)
+            self._correct(event)
             if event.removed_at is not None and event.removed_at < END_MS:
                 self.withdraw(event)
         self.more()
@@ -77,6 +83,16 @@ class Maker(ABC):
             beat = T0_MS + day * DAY_MS + 1000
             self.book.put(beat, f"{self.schema}.sightline_heartbeat", {"id": 1, "beat_at": utc(beat)})
         return self.book
+
+    def _correct(self, event: WorldEvent) -> None:
+        """Some entries of live turn out to be dated a day late and are written again."""
+        live = T0_MS <= event.recorded_at < END_MS - CORRECTED_AFTER_MS
+        told = event.household in self.material.chronicle.plan.calm  # a story is told once
+        dated = event.kind in DATED_KEYS or event.outcome or event.kind == "referral"
+        if live and not told and not dated and event.removed_at is None and event.number % CORRECTED_ONE_IN == 0:
+            at_ms = event.recorded_at + CORRECTED_AFTER_MS
+            self.record(event._replace(occurred_at=event.occurred_at - DAY_MS, recorded_at=at_ms))
+            self.corrections.append((event, at_ms))
 
     @abstractmethod
     def members(self) -> dict[int, float]:

@@ -22,6 +22,7 @@ DELAY_MAX_DAYS: Final = 6.0
 LATE_SHARE: Final = 0.02  # of background events are written weeks later
 LATE_DAYS: Final = (10.0, 35.0)
 WITHDRAWN_SHARE: Final = 0.006  # of live background events: entered in error and deleted
+UNBORN_PLANS: Final = 3  # unborn children on a plan: a contact of the mother is one of theirs
 LOOKED_AFTER: Final = 14  # children looked after at some time in the window, for presence notices
 
 
@@ -120,4 +121,7 @@ def _statuses(population: Population, episodes: list[Episode], random: np.random
         began = random.uniform(-400, BACKFILL_DAYS - 30)
         ends = random.uniform(BACKFILL_DAYS + 60, BACKFILL_DAYS + 700)
         spells.append(WorldStatus(person, "looked_after", ms(began), ms(ends), max(ms(began), START_MS)))
+    for person in population.unborn[:UNBORN_PLANS]:
+        began = population.people[person].born_day - 70.0
+        spells.append(WorldStatus(person, "protection_plan", ms(began), ms(began + 250), ms(began)))
     return sorted(spells, key=lambda s: (s.recorded_at, s.person))

@@ -107,6 +107,11 @@ def truth(seed: int, population: Population, chronicle: Chronicle, makers: Mappi
             }
             for w in chronicle.plan.wrong
         ],
+        "corrections": [
+            {"agency": agency, "household": event.household, "kind": event.kind, "at": at}
+            for agency, maker in makers.items()
+            for event, at in maker.corrections
+        ],
         "silent": {"agency": SILENT_AGENCY, "from_ms": SILENT_MS[0], "until_ms": SILENT_MS[1]},
         "canaries": canaries,
         "birth_dates": births,

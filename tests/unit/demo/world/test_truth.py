@@ -47,6 +47,26 @@ def test_a_wrongly_linked_row_first_carries_the_other_childs_birth_date(full, tr
         assert rows[-1].values["dob"] == full.people[wrong["person"]].born_on
 
 
+def test_some_entries_are_corrected_in_live_and_none_of_a_story(full, truth):
+    stories = {story["household"] for story in truth["stories"]}
+    assert 10 <= len(truth["corrections"]) <= 120
+    assert not stories & {correction["household"] for correction in truth["corrections"]}
+
+
+def test_a_corrected_entry_is_one_row_with_an_earlier_time(full):
+    event, at_ms = full.makers["hospital"].corrections[0]
+    rows = [r for r in full.rows("hospital") if str(event.number + 100_000) in str(r.key)]
+    (first, second) = [r for r in rows if r.table != "pas.access_log"]
+    assert (first.op, second.op, second.at_ms) == ("c", "u", at_ms)
+
+
+def test_unborn_children_on_a_plan_are_on_the_councils_books(full, truth):
+    held = {r["person"]: r["from_ms"] for r in truth["records"] if r["agency"] == "council"}
+    planned = [s for s in full.statuses() if s.started_at < full.people[s.person].born_at]
+    assert len(planned) == 3
+    assert all(held[s.person] <= s.started_at for s in planned)
+
+
 def test_one_feed_is_silent_for_five_weeks_of_live(truth):
     silent = truth["silent"]
     assert silent["until_ms"] - silent["from_ms"] == 35 * DAY_MS
