@@ -14,6 +14,7 @@ from streams.risk.features import DISTINCT, DISTINCT_TOTAL, MICRO, Sums, Vector,
 from streams.risk.model import PPM, Model
 
 SECOND_MS: Final = 1000
+LOOK_MS: Final = 60_000  # looks are at least a minute apart, as ticks are; the crossing is found to the second
 SLACK: Final = 26  # millionths of log-odds that rounding down 25 parts can add up to, and one
 
 
@@ -34,7 +35,7 @@ def next_check(model: Model, of: Sums, x: Vector, z: int, level: int) -> int | N
         level: The line, in millionths of log-odds.
 
     Returns:
-        ms, at least 1 second; None if decay alone can never take it across.
+        ms, at least `LOOK_MS`; None if decay alone can never take it across.
     """
     down = z >= level
     speed = room = 0.0
@@ -50,7 +51,7 @@ def next_check(model: Model, of: Sums, x: Vector, z: int, level: int) -> int | N
         step = next_step(of)
         if step is not None:
             wait = min(wait, float(step))
-    return None if wait == float("inf") else max(SECOND_MS, int(wait))
+    return None if wait == float("inf") else max(LOOK_MS, int(wait))
 
 
 def fell_at(level_at: Callable[[int], int], line_ppm: int, since: int, now: int, times: Iterable[int]) -> int:

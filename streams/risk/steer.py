@@ -118,7 +118,7 @@ def move(was: Steering, now: int, of: Budget, waiting: int) -> Steering:
         waiting: Households queued now: they would have been alerts.
     """
     span = min(WINDOW_MS, max(1, now - was.live_at))
-    count = sum(at > now - span for at in was.recent) + waiting
+    count = sum(at >= now - span for at in was.recent) + waiting
     expected = of.month_micro / MICRO * span / MONTH_MS
     factor = sqrt(max(count, 0.25) / expected)
     factor = max(1 / STEP_MAX, min(STEP_MAX, factor))

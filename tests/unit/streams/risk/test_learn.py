@@ -1,0 +1,115 @@
+import random
+
+import pytest
+
+from streams.risk import learn
+from streams.risk.features import MICRO, NAMES, WIDTH
+from streams.risk.learn import Learner, Prior, begin, calibrated, fit_map, moves_too_much, raw_model, rule_model, stage
+from streams.risk.model import logit, ppm
+
+PRIOR = Prior("p", NAMES, (0.1,) * WIDTH, (0.2,) * WIDTH, (0.3,) * WIDTH, -4.0, 1.0, 1.0)
+
+
+def examples(count, seed=1):
+    chance = random.Random(seed)
+    for _ in range(count):
+        x = tuple(int(chance.gammavariate(0.3, 1) * MICRO) for _ in range(WIDTH))
+        yield x, chance.random() < min(0.9, 0.05 + 0.2 * x[0] / MICRO), 1.0
+
+
+def taught(learner, of):
+    for x, positive, weight in of:
+        learner.learn(x, positive, weight)
+    return learner
+
+
+def test_a_learner_goes_on_from_its_row_bit_for_bit():
+    whole = taught(Learner(begin(None), frozen_until_all=False), examples(300)).row()
+    cut = Learner(begin(None), frozen_until_all=False)
+    for n, (x, positive, weight) in enumerate(examples(300)):
+        if n % 37 == 0:
+            cut = Learner(cut.row(), frozen_until_all=False)
+        cut.learn(x, positive, weight)
+    assert cut.row() == whole
+
+
+def test_it_learns_what_matters():
+    row = taught(Learner(begin(None), frozen_until_all=False), examples(2000)).row()
+    model = raw_model(row, "all", 1, 0)
+    assert model.weights[0] > 5 * max(map(abs, model.weights[1:])) / 2
+    assert row.examples == 2000
+    assert row.positives > 100
+
+
+def test_a_prior_waits_until_enough_positives_have_resolved():
+    learner = Learner(begin(PRIOR), frozen_until_all=True)
+    start = begin(PRIOR)
+    for n in range(learn.POSITIVES_ALL - 1):
+        learner.learn((MICRO,) * WIDTH, True, 1.0)
+        row = learner.row()
+        assert [c[3] for c in row.columns] == [c[3] for c in start.columns]
+        assert (row.intercept == start.intercept) == (n + 1 < learn.POSITIVES_INTERCEPT)
+    learner.learn((MICRO,) * WIDTH, True, 1.0)
+    learner.learn((0,) * WIDTH, True, 1.0)
+    assert [c[3] for c in learner.row().columns] != [c[3] for c in start.columns]
+
+
+def test_the_stage_is_said():
+    def at(positives, prior):
+        return stage(learn.Learned(positives=positives), prior)
+
+    assert [at(n, PRIOR) for n in (0, 20, 199, 200)] == ["prior", "intercept", "intercept", "all"]
+    assert [at(n, None) for n in (0, 199, 200)] == ["rule", "rule", "all"]
+
+
+def test_a_published_model_scores_what_the_learner_would():
+    learner = taught(Learner(begin(PRIOR), frozen_until_all=False), examples(500))
+    model = raw_model(learner.row(), "all", 1, 0)
+    for x, _, _ in examples(20, seed=2):
+        features = {name: value / MICRO for name, value in zip(NAMES, x, strict=True)}
+        scaled = learner._scaler.transform_one(features)
+        p = learner._regression.predict_proba_one(scaled)[True]
+        assert ppm(logit(model, x)) / 1e6 == pytest.approx(p, abs=1e-4)
+
+
+def test_calibration_is_a_map_of_log_odds():
+    model = raw_model(begin(PRIOR), "prior", 1, 0)
+    mapped = calibrated(model, 0.5, 1.0)
+    x = (2 * MICRO,) * WIDTH
+    assert logit(mapped, x) == pytest.approx(0.5 * logit(model, x) + MICRO, abs=100)
+
+
+def test_a_fit_finds_the_map_and_stays_in_bounds():
+    chance = random.Random(3)
+    z = [int(chance.gauss(-2, 1) * MICRO) for _ in range(20_000)]
+    yes = [chance.random() < ppm(int(0.8 * one + 0.5 * MICRO)) / 1e6 for one in z]
+    slope, shift = fit_map(z, yes, (1.0, 1.0))
+    assert slope == pytest.approx(0.8, abs=0.07)
+    assert shift == pytest.approx(0.5, abs=0.15)
+    wild, _ = fit_map(z, [one > -2 * MICRO for one in z], (1.0, 0.0))
+    assert wild == learn.SLOPE_MAX
+    backwards, _ = fit_map(z, [one < -2 * MICRO for one in z], (1.0, 0.0))
+    assert backwards == learn.SLOPE_MIN
+
+
+def test_a_fit_without_positives_is_the_prior():
+    assert fit_map([0] * 100, [True] * 49 + [False] * 51, (0.9, 0.4)) == (0.9, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"), [(9, 0, False), (10, 15, False), (10, 16, True), (10, 5, False), (10, 4, True)]
+)
+def test_a_map_that_moves_the_alerts_by_more_than_half_is_refused(before, after, refused):
+    assert moves_too_much(before, after) is refused
+
+
+def test_a_prior_is_for_the_features_there_are(tmp_path, monkeypatch):
+    assert learn.load_prior("nobody") is None
+    assert learn.load_prior("../learn") is None
+    shipped = learn.load_prior("donor")
+    assert shipped is not None
+    assert len(shipped.weights) == len(shipped.means) == len(shipped.variances) == WIDTH
+
+
+def test_the_rule_can_be_published():
+    assert (rule_model(4, 7).version, rule_model(4, 7).stage, rule_model(4, 7).published_at) == (4, "rule", 7)
