@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import confluent_kafka
 import msgspec
 from confluent_kafka import Consumer, KafkaError, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas import crypto
 from streams.keys import Keyring
@@ -44,6 +44,12 @@ def topics(settings: Mapping[str, Any]) -> list[str]:
         settings: confluent-kafka client settings of a principal that may see all.
     """
     return sorted(AdminClient({**settings, **QUIET}).list_topics(timeout=READ_TIMEOUT_S).topics)
+
+
+def make_topic(settings: Mapping[str, Any], topic: str) -> None:
+    """Make a topic of one partition, and wait until it is there."""
+    for made in AdminClient({**settings, **QUIET}).create_topics([NewTopic(topic, 1, 1)]).values():
+        made.result(READ_TIMEOUT_S)
 
 
 def read(settings: Mapping[str, Any], topic: str, isolation: str = "read_committed") -> list[Read]:

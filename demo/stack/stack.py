@@ -17,7 +17,7 @@ from demo.stack.connect import Connect
 from demo.stack.databases import Databases
 from demo.stack.kit import Progress, ensure
 from demo.stack.postgres import Postgres
-from demo.stack.processes import Process, StackError, Watchdog, in_parallel
+from demo.stack.processes import Process, StackError, Watchdog, in_parallel, remove
 from demo.stack.settings import (
     ADMIN_USER,
     AGENCY,
@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 TRAIN_GRACE_S = 120.0  # a process that writes its warm-start archive on the way out
 STOP_GRACE_S = 10.0
+DATA_FOLDERS = (f"{PLATFORM}-broker", f"{AGENCY}-broker", REDIS, "connect")
 
 
 def silent(component: str, text: str) -> None:
@@ -88,6 +89,8 @@ class Stack:
     def start(self) -> None:
         """Start all parts but Connect, in parallel; users, topics, ACLs and databases are there when it returns.
 
+        Every start is a new run: what an earlier one left in `work_dir` is deleted, its logs and passwords apart.
+
         Raises:
             StackError: If one fails; the others are stopped first.
         """
@@ -97,6 +100,8 @@ class Stack:
             REDIS: self._start_redis,
             POSTGRES: self._start_postgres,
         }
+        for name in DATA_FOLDERS:
+            remove(self.work_dir / name)
         kit = ensure(self._progress)
         if self._train:
             kit = replace(kit, archives=self._train)
