@@ -21,6 +21,7 @@ RECOVERIES = 20  # end in live; as many again in backfill
 BUSY_SHARE = 0.41  # of families: more than ten for each planted story
 LIVE_FROM = 45  # days into live before the first planted story ends: the opening caseload is judged apart
 WRONG_LINKS = 2
+MISTAKEN = ("asb", "missing", "asb", "missing", "da_serious", "da_serious")  # written on another child's file
 BUSY_PER_YEAR = 4.4  # events: over two years about as many as a planted story has
 SLOW_SIZES = ((3, 0.03), (4, 0.05), (5, 0.10), (6, 0.15), (7, 0.20), (8, 0.20), (9, 0.15), (10, 0.12))
 """Events in a slow story and their share; 3 to 10 as in RISK section 2, fewer of the very short."""
@@ -269,7 +270,7 @@ class _Planner:
                     self.plan.happenings += self._good(household, float(day) + self.random.uniform(3, 20))
 
     def _wrong_links(self) -> None:
-        """Police write one youth's incidents on a file with another child's details; months later they correct it."""
+        """Police write one youth's incidents on a file with another child's details; weeks later they correct it."""
         youths = [h for h, areas in self.plan.busy.items() if "police" not in areas and self._youth(h)]
         others = [h for h in self.all if h not in self.plan.calm and h not in self.plan.busy and self._youth(h)]
         begin = BACKFILL_DAYS + 60.0
@@ -277,12 +278,12 @@ class _Planner:
             self.plan.calm.add(other)
             youth, mistaken = self._youth(mine), self._youth(other)
             assert youth and mistaken  # noqa: S101  (chosen for it)
-            for i, name in enumerate(("asb", "missing", "asb", "missing", "missing")):
-                day = begin + i * self.random.uniform(8, 16)
+            for i, name in enumerate(MISTAKEN):
+                day = begin + 8 * i + self.random.uniform(0, 4)
                 self.plan.happenings.append(Happening(day, mine, youth.id, name, planted=True))
-            span = (begin, begin + 60)
+            span = (begin, begin + 36)
             self.plan.happenings += self._low_events(other, span, 4, 1.0, ("health", "education", "housing"))
-            corrected = begin + 130 + self.random.uniform(0, 20)
+            corrected = begin + 8 * len(MISTAKEN) + self.random.uniform(12, 20)
             self.plan.wrong.append(WrongLink("police", youth.id, mistaken.id, corrected))
             self.plan.quiet.append((other, begin - QUIET_BEFORE, corrected + 60))
 
