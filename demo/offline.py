@@ -24,7 +24,7 @@ import msgspec
 from bridge.keys import AgencyKeys
 from bridge.mapping import load
 from bridge.pipeline import Pipeline
-from bridge.sources import Change
+from bridge.sources import Change, Op
 from bridge.store import Store
 from bridge.text import factors, standard
 from demo import judge, partnership, settings
@@ -39,7 +39,7 @@ from streams.step import State, make_machine
 MAPPINGS = Path(__file__).with_name("world") / "mappings"
 BATCH = 500  # rows fed at once, as a bridge reads them
 CHUNK = 200  # entries a step
-OPS = {"c": "create", "u": "update", "d": "delete"}
+OPS: dict[str, Op] = {"c": "create", "u": "update", "d": "delete"}
 
 
 class Offline:
@@ -108,7 +108,7 @@ def _change(source: str, row: Row, place: tuple[int, int], snapshot: str) -> Cha
     values, key = ({name: _plain(value) for name, value in part.items()} for part in (row.values, row.key))
     gone = row.op == "d"
     return Change(source, row.table, "read" if snapshot else OPS[row.op], key, key if gone else None,
-                  None if gone else values, *place, row.at_ms, snapshot, "run")  # type: ignore[arg-type]  # fmt: skip
+                  None if gone else values, *place, row.at_ms, snapshot, "run")  # fmt: skip
 
 
 def _plain(value: Any) -> Any:

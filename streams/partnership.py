@@ -47,7 +47,7 @@ SPECS: Final[tuple[Spec, ...]] = (
     Spec("feeds", Feed),
     Spec("records", Record),
     Spec("events", Contribution),
-    Spec("clock", int),  # under "now": newest received_at
+    Spec("time", int),  # under "now": newest received_at
     Spec("withdrawn", Version),  # version of each event deleted at its source, so that a repeat is known
     Spec("responses", int),  # received_at of each response taken
     Spec("shown", int),  # score last published of each household
@@ -141,8 +141,8 @@ class Partnership:
 
     def time(self, received_at: int) -> int:
         """Partnership time of a message: it never runs backwards, also after an intake that was replaced."""
-        now: int = max(received_at, self.tables["clock"].get("now", 0))
-        self.tables["clock"]["now"] = now
+        now: int = max(received_at, self.tables["time"].get("now", 0))
+        self.tables["time"]["now"] = now
         return now
 
     def feed(self, agency: str, source: str) -> Feed:

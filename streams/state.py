@@ -74,6 +74,8 @@ class Tables(Mapping[str, Table[Any, Any]]):
         self._tables: list[Table[Any, Any]] = [Table() for _ in specs]
         self._decoders = [msgspec.msgpack.Decoder(spec.value) for spec in specs]
         self._by_name = {spec.name: table for spec, table in zip(specs, self._tables, strict=True)}
+        if len(self._by_name) != len(specs):
+            raise ValueError("two tables of one name: one would hide the other")
 
     def __getitem__(self, name: str) -> Table[Any, Any]:
         return self._by_name[name]

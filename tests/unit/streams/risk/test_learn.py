@@ -4,7 +4,17 @@ import pytest
 
 from streams.risk import learn
 from streams.risk.features import MICRO, NAMES, WIDTH
-from streams.risk.learn import Learner, Prior, begin, calibrated, fit_map, moves_too_much, raw_model, rule_model, stage
+from streams.risk.learn import (
+    Learner,
+    Prior,
+    begin,
+    calibrated,
+    fit_map,
+    moves_too_much,
+    raw_model,
+    rule_model,
+    stage,
+)
 from streams.risk.model import logit, ppm
 
 PRIOR = Prior("p", NAMES, (0.1,) * WIDTH, (0.2,) * WIDTH, (0.3,) * WIDTH, -4.0, 1.0, 1.0)
