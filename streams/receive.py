@@ -130,7 +130,8 @@ def _identity(p: Partnership, now: int, agency: str, envelope: Envelope, message
 
 def _profile(p: Partnership, now: int, agency: str, envelope: Envelope, message: Any) -> str:
     rid, version = envelope["subject"], _version(envelope)
-    record: Record = p.tables["records"].get(rid) or Record(agency, waiting_since=now)
+    known: Record | None = p.tables["records"].get(rid)
+    record = known or Record(agency)
     if record.agency != agency:
         raise Refused("wrong_agency")
     if version <= record.profile_version:
@@ -140,7 +141,8 @@ def _profile(p: Partnership, now: int, agency: str, envelope: Envelope, message:
     if len(message["statuses"]) > STATUSES_MAX:
         raise Refused("bad_bounds")
     wire = message if message["op"] == "upsert" else None
-    p.put_record(rid, record, profile_version=version, profile=wire and profile_from_wire(wire))
+    p.put_record(rid, record, profile_version=version, profile=wire and profile_from_wire(wire),
+                 waiting_since=now if known is None else known.waiting_since)  # fmt: skip
     assess.profiled(p, rid, wire, now, envelope["committed_at"])
     return "applied"
 

@@ -81,7 +81,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     step_down_dwell_days: int = 28
     publish_days: int = 28  # four-weekly costs no accuracy, RISK section 4; and moves scores least often
     feed_limit_s: int = 14 * 86_400
-    prior: str = "donor"
+    prior: str = ""
     day_starts: int = 9 * 60
     day_ends: int = 17 * 60
     holidays: tuple[str, ...] = ()

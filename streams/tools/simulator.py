@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+import topology
 from schemas import codec
 from schemas.crypto import Aead
 from streams.runtime import commits
@@ -194,15 +195,19 @@ def _lane(lane: int, number: int, below: Callable[[int], int]) -> list[bytes]:
     ]  # fmt: skip
 
 
+def _origin(lane: int) -> str:
+    return topology.expand(topology.EVENTS.name, (f"a{lane}",), ())[0]
+
+
 def _entry(lane: int, now: int, body: bytes) -> bytes:
     return codec.encode("journal", {
-        "kind": "message", "received_at": now, "partnership": "bare", "origin": f"events-a{lane}", "body": body,
+        "kind": "message", "received_at": now, "partnership": "bare", "origin": _origin(lane), "body": body,
     })  # fmt: skip
 
 
 def _first_seen(journal: Sequence[bytes], lane: int) -> list[bytes]:
     """Bodies of one lane as the journal first has them: repeats are allowed, loss and disorder are not."""
-    origin = f"events-a{lane}"
+    origin = _origin(lane)
     found = (codec.decode(entry, frozenset({"journal"}))[1] for entry in journal)
     return list(dict.fromkeys(message["body"] for message in found if message["origin"] == origin))
 

@@ -1,5 +1,6 @@
 import random
 
+import msgspec
 import pytest
 
 from streams.risk import learn
@@ -96,9 +97,9 @@ def test_a_fit_finds_the_map_and_stays_in_bounds():
     slope, shift = fit_map(z, yes, (1.0, 1.0))
     assert slope == pytest.approx(0.8, abs=0.07)
     assert shift == pytest.approx(0.5, abs=0.15)
-    wild, _ = fit_map(z, [one > -2 * MICRO for one in z], (1.0, 0.0))
+    wild, _ = fit_map(z, [one > 0 for one in z], (1.0, 0.0))
     assert wild == learn.SLOPE_MAX
-    backwards, _ = fit_map(z, [one < -2 * MICRO for one in z], (1.0, 0.0))
+    backwards, _ = fit_map(z, [one < 0 for one in z], (1.0, 0.0))
     assert backwards == learn.SLOPE_MIN
 
 
@@ -116,9 +117,13 @@ def test_a_map_that_moves_the_alerts_by_more_than_half_is_refused(before, after,
 def test_a_prior_is_for_the_features_there_are(tmp_path, monkeypatch):
     assert learn.load_prior("nobody") is None
     assert learn.load_prior("../learn") is None
-    shipped = learn.load_prior("donor")
-    assert shipped is not None
-    assert len(shipped.weights) == len(shipped.means) == len(shipped.variances) == WIDTH
+    monkeypatch.setattr(learn.resources, "files", lambda _: tmp_path)
+    (tmp_path / "priors").mkdir()
+    file = tmp_path / "priors" / "donor.json"
+    file.write_bytes(msgspec.json.encode(PRIOR))
+    assert learn.load_prior("donor") == PRIOR
+    file.write_bytes(msgspec.json.encode(msgspec.structs.replace(PRIOR, features=NAMES[1:])))
+    assert learn.load_prior("donor") is None
 
 
 def test_the_rule_can_be_published():
