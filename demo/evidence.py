@@ -48,7 +48,8 @@ def topics(settings: Mapping[str, Any]) -> list[str]:
 
 def make_topic(settings: Mapping[str, Any], topic: str) -> None:
     """Make a topic of one partition, and wait until it is there."""
-    for made in AdminClient({**settings, **QUIET}).create_topics([NewTopic(topic, 1, 1)]).values():
+    admin = AdminClient({**settings, **QUIET})  # held: its futures fail when it goes
+    for made in admin.create_topics([NewTopic(topic, 1, 1)]).values():
         made.result(READ_TIMEOUT_S)
 
 

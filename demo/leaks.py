@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHORTEST_CHARS: Final = 8  # shorter strings are met by chance
-PREFIX_BYTES: Final = 3  # positions are narrowed by the first three bytes: 2^24 entries, one look-up a position
-BLOCK_BYTES: Final = 16 * 1024 * 1024
+PREFIX_BYTES: Final = 8  # every disguise is at least as long; eight bytes are one machine word
+FILTER_BITS: Final = 26  # 64 MiB: a million patterns let one position in seventy through to the exact look-up
+SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing
+BLOCK_BYTES: Final = 4 * 1024 * 1024
 
 
 def disguises(identifier: str) -> Iterator[bytes]:
@@ -63,13 +65,13 @@ class Scanner:
     """
 
     def __init__(self, identifiers: Iterable[str]) -> None:
-        self._patterns: dict[bytes, list[bytes]] = {}
+        self._patterns: dict[int, list[bytes]] = {}
         for identifier in sorted(set(identifiers)):
             for pattern in disguises(identifier):
-                self._patterns.setdefault(pattern[:PREFIX_BYTES], []).append(pattern)
-        self._starts: NDArray[np.bool_] = np.zeros(1 << (8 * PREFIX_BYTES), dtype=np.bool_)
-        for prefix in self._patterns:
-            self._starts[int.from_bytes(prefix, "little")] = True
+                self._patterns.setdefault(int.from_bytes(pattern[:PREFIX_BYTES], "little"), []).append(pattern)
+        self._prefixes = np.array(sorted(self._patterns), np.uint64)
+        self._filter: NDArray[np.bool_] = np.zeros(1 << FILTER_BITS, dtype=np.bool_)
+        self._filter[_slots(self._prefixes)] = True
         self.count = sum(map(len, self._patterns.values()))
         self._longest = max(len(pattern) for patterns in self._patterns.values() for pattern in patterns)
 
@@ -78,18 +80,23 @@ class Scanner:
         return sum(self._block(data, start) for start in range(0, len(data), BLOCK_BYTES))
 
     def _block(self, data: bytes, start: int) -> int:
-        block = np.frombuffer(data, np.uint8, min(BLOCK_BYTES + PREFIX_BYTES - 1, len(data) - start), start)
-        if len(block) < PREFIX_BYTES:
-            return 0
-        codes = block[:-2].astype(np.uint32)
-        codes |= block[1:-1].astype(np.uint32) << np.uint32(8)
-        codes |= block[2:].astype(np.uint32) << np.uint32(16)
+        """Occurrences that begin in one block."""
         found = 0
-        for place in np.flatnonzero(self._starts[codes]).tolist():
-            at = start + place
-            window = data[at : at + self._longest]
-            found += any(window.startswith(pattern) for pattern in self._patterns[window[:PREFIX_BYTES]])
+        end = min(start + BLOCK_BYTES, len(data) - PREFIX_BYTES + 1)
+        for at in range(start, min(start + PREFIX_BYTES, end)):
+            words = np.frombuffer(data, "<u8", (end - 1 - at) // PREFIX_BYTES + 1, at)
+            likely = np.flatnonzero(self._filter[_slots(words)])
+            near = np.minimum(np.searchsorted(self._prefixes, words[likely]), len(self._prefixes) - 1)
+            for place in likely[self._prefixes[near] == words[likely]].tolist():
+                begin = at + place * PREFIX_BYTES
+                window = data[begin : begin + self._longest]
+                patterns = self._patterns[int(words[place])]
+                found += any(window.startswith(pattern) for pattern in patterns)
         return found
+
+
+def _slots(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    return (words * SPREAD) >> np.uint64(64 - FILTER_BITS)
 
 
 def scan(scanner: Scanner, evidence: Iterable[tuple[str, bytes]]) -> tuple[Counter[str], int]:
