@@ -28,8 +28,8 @@ $(STAMP): Makefile pyproject.toml uv.lock demo/stack/kafka-debezium.lock
 	@$(RUN)/python -m demo.stack browser
 	@touch $@
 
-demo: install ## the whole mission on real components; ONCE=1 ends by itself, DEMO_JSON=out.json writes the figures
-	@SIGHTLINE_TYPED_AT=$(TYPED_AT) ONCE="$(ONCE)" DEMO_JSON="$(DEMO_JSON)" $(RUN)/sightline demo
+demo: install ## the whole mission on real components; ONCE=1 ends by itself, KILL=1 kills processes, DEMO_JSON=out.json
+	@SIGHTLINE_TYPED_AT=$(TYPED_AT) ONCE="$(ONCE)" KILL="$(KILL)" DEMO_JSON="$(DEMO_JSON)" $(RUN)/sightline demo
 
 test: install ## everything that CI runs, in one pytest run
 	@$(RUN)/python -m pytest $(PYTEST)

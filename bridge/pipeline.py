@@ -113,6 +113,8 @@ class Pipeline:
 
     def refresh(self) -> list[Message]:
         """Send the profiles that a new quarter changes; cheap where none began since the last call."""
+        if quarter_of(self._today()) <= self._quarter():
+            return []
         with self.store.batch():
             self._refresh()
             return self._leave()

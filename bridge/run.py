@@ -31,7 +31,7 @@ from bridge.sources.kafka import Barrier, KafkaSource
 from bridge.split import FindFactors
 from bridge.store import Store
 
-POLL_S: Final = 0.05  # longest wait for a source before the next has its turn; bounds the added latency
+POLL_S: Final = 0.2  # longest wait for a silent source before the next has its turn
 BACKFILL_BATCHES: Final = 8  # batches taken as one while a source sends its history
 REPORT_EVERY_S: Final = 2.0
 MINUTE_MS: Final = 60_000

@@ -19,6 +19,8 @@ SHORTEST_CHARS: Final = 8  # shorter strings are met by chance
 PREFIX_BYTES: Final = 8  # every disguise is at least as long; eight bytes are one machine word
 FILTER_BITS: Final = 26  # 64 MiB: a million patterns let one position in seventy through to the exact look-up
 SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing
+HEX: Final = frozenset(b"0123456789abcdefABCDEF")
+HEX_SURE_CHARS: Final = 16  # eight digits occur by chance in a gigabyte of hexadecimal text, sixteen never
 BLOCK_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -73,7 +75,6 @@ class Scanner:
         self._filter: NDArray[np.bool_] = np.zeros(1 << FILTER_BITS, dtype=np.bool_)
         self._filter[_slots(self._prefixes)] = True
         self.count = sum(map(len, self._patterns.values()))
-        self._longest = max(len(pattern) for patterns in self._patterns.values() for pattern in patterns)
 
     def hits(self, data: bytes) -> int:
         """How many of the disguises occur in the data, counted once an occurrence."""
@@ -89,10 +90,17 @@ class Scanner:
             near = np.minimum(np.searchsorted(self._prefixes, words[likely]), len(self._prefixes) - 1)
             for place in likely[self._prefixes[near] == words[likely]].tolist():
                 begin = at + place * PREFIX_BYTES
-                window = data[begin : begin + self._longest]
                 patterns = self._patterns[int(words[place])]
-                found += any(window.startswith(pattern) for pattern in patterns)
+                found += any(data.startswith(pattern, begin) and not _by_chance(data, begin, pattern)
+                             for pattern in patterns)  # fmt: skip
         return found
+
+
+def _by_chance(data: bytes, begin: int, pattern: bytes) -> bool:
+    """Whether a short string of hexadecimal digits lies inside a longer one: a pseudonym or digest, not a name."""
+    end = begin + len(pattern)
+    beside = data[max(0, begin - 1) : begin] + data[end : end + 1]
+    return len(pattern) < HEX_SURE_CHARS and HEX.issuperset(pattern) and any(byte in HEX for byte in beside)
 
 
 def _slots(words: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -62,7 +62,7 @@ class Listener:
     def _read(self, principal: str, settings: dict[str, Any], topics: list[str]) -> None:
         consumer = Consumer({
             **settings, "log_level": 0, "group.id": f"{principal}.demo", "auto.offset.reset": "earliest",
-            "isolation.level": "read_committed", "fetch.wait.max.ms": 50, "enable.auto.commit": False,
+            "isolation.level": "read_committed", "fetch.wait.max.ms": 500, "enable.auto.commit": False,
         })  # fmt: skip
         consumer.subscribe(topics)
         while not self._stopping.is_set():

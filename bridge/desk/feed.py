@@ -60,7 +60,7 @@ class KafkaFeed:
             "enable.auto.offset.store": False,
             "isolation.level": "read_committed",
             "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 20,  # an alert is on the screen in under a second
+            "fetch.wait.max.ms": 500,  # a fetch that waits answers at once when there is something
             "log_level": 3,
         }
         self._team = team
@@ -96,7 +96,8 @@ class KafkaFeed:
         self._writer.alive(self._team, wall_ms())
         beat_at = time.monotonic()
         while not self._stopping.is_set():
-            for message in consumer.consume(BATCH, POLL_S):
+            first = consumer.consume(1, POLL_S)
+            for message in first + consumer.consume(BATCH - 1, 0) if first else ():
                 if message.error() is not None:
                     raise KafkaException(message.error())
                 self._take(message.topic(), message.partition(), message.offset(), message.value() or b"")

@@ -7,6 +7,7 @@ follow for monitoring, and only after what they caused was delivered.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -91,7 +92,7 @@ class KafkaSource:
         self._looked_ms = 0
         self._consumer = Consumer({
             "auto.offset.reset": "earliest", "enable.auto.commit": False, "enable.auto.offset.store": False,
-            "isolation.level": "read_committed", "fetch.wait.max.ms": 100, "fetch.error.backoff.ms": 100,
+            "isolation.level": "read_committed", "fetch.wait.max.ms": 250, "fetch.error.backoff.ms": 100,
             "topic.metadata.refresh.interval.ms": 10_000, **client,
         })  # fmt: skip
 
@@ -100,7 +101,7 @@ class KafkaSource:
 
         Args:
             count: Records at most.
-            timeout_s: Seconds to wait for that many.
+            timeout_s: Seconds to wait for the first; for that many, until the source is live.
             live: The source has sent its history, so new topics are rare.
 
         Returns:
@@ -114,7 +115,7 @@ class KafkaSource:
             self._looked_ms = now_ms
             self._assign()
         changes: list[Change] = []
-        for message in self._consumer.consume(count, timeout_s) if self._assigned else ():
+        for message in self._read(count, timeout_s, live=live):
             change = self._take(message)
             if change is not None:
                 self._barrier.note(change, now_ms)
@@ -123,6 +124,15 @@ class KafkaSource:
             newest = max((change.position for change in changes), default=0)
             changes.append(Change(self.name, "", "end", position=newest, committed_at=now_ms))
         return changes
+
+    def _read(self, count: int, timeout_s: float, *, live: bool) -> list[Message]:
+        if not self._assigned:
+            time.sleep(timeout_s)  # nothing to wait for at the broker
+            return []
+        if not live:  # a record's rows come from several tables: wait for as many as can be had
+            return list(self._consumer.consume(count, timeout_s))
+        found: list[Message] = self._consumer.consume(1, timeout_s)
+        return found + self._consumer.consume(count - 1, 0) if found else found
 
     def commit(self) -> None:
         """Tell the broker how far this bridge is; its own store is what counts."""

@@ -42,7 +42,8 @@ class Watched(msgspec.Struct, frozen=True, array_like=True, gc=False):
         seen_at: When it was last evaluated (ms).
         fell_at: While recovering, when the score came down to `clear_ppm`; else 0.
         low_at: When the level came down to `step_down_ppm`; 0 while it is above.
-        armed_at: When something began that a step-down would end (a raise, an episode); 0 for nothing.
+        armed_at: When something began that a step-down would end (a raise, an episode, a level above `clear_ppm`); 0
+            for nothing.
         stepped_at: Last step-down, so that one episode is stepped down once.
         told_ppm: Score at the last word to the team.
         sampled_at: When the last example was taken at an event.
@@ -151,6 +152,8 @@ def _step_down(was: Watched, lines: Lines, reading: Reading, moves: list[Move]) 
         was = msgspec.structs.replace(was, step_down="")
     if reading.episode_at > max(was.armed_at, was.stepped_at):
         was = msgspec.structs.replace(was, armed_at=reading.episode_at)
+    if not was.armed_at and reading.level_ppm > lines.clear_ppm:
+        was = msgspec.structs.replace(was, armed_at=reading.now)
     if not was.armed_at or not 0 <= reading.level_ppm <= lines.step_down_ppm:
         return was if not was.low_at else msgspec.structs.replace(was, low_at=0)
     was = msgspec.structs.replace(was, low_at=reading.low_at)

@@ -1,8 +1,9 @@
 """Keeping alerts to the budget a partnership chose.
 
 Decides how `raise_at` moves and whether one more alert may rise now. A threshold set on a young model does not hold
-(RISK section 5): it is moved monthly by the square root of rate over budget, and a bucket bounds what a bad month
-can do; what it holds back is queued, highest first, and counted.
+(RISK section 5): its odds are moved monthly by the square root of rate over budget, and a bucket bounds what a bad
+month can do; what it holds back is queued, highest first, and counted. The line aims at what the bucket gives, a
+little over the budget: where either could bind it is the bucket, which knows who is highest.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import msgspec
 from streams.risk.features import DAY_MS
 
 MONTH_MS: Final = 365 * DAY_MS // 12
-STEP_MAX: Final = 1.5  # a month's largest move of raise_at
+STEP_MAX: Final = 1.5  # a month's largest move of the odds of raise_at
 WINDOW_MS: Final = 2 * MONTH_MS  # rate is measured over two months, as in the prototype
 RAISE_MIN_PPM: Final = 5_000
 RAISE_MAX_PPM: Final = 900_000
@@ -52,7 +53,7 @@ class Budget(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     Attributes:
         month_micro: Millionths of an alert a month: budget per 1,000 children, times its children.
-        over: Factor over the budget that the bucket refills at.
+        over: Factor over the budget that the line aims at and the bucket refills at.
         burst: Alerts that may rise at once.
     """
 
@@ -119,8 +120,8 @@ def move(was: Steering, now: int, of: Budget, waiting: int) -> Steering:
     """
     span = min(WINDOW_MS, max(1, now - was.live_at))
     count = sum(at >= now - span for at in was.recent) + waiting
-    expected = of.month_micro / MICRO * span / MONTH_MS
+    expected = of.month_micro * of.over / MICRO * span / MONTH_MS
     factor = sqrt(max(count, 0.25) / expected)
-    factor = max(1 / STEP_MAX, min(STEP_MAX, factor))
-    to = max(RAISE_MIN_PPM, min(RAISE_MAX_PPM, round(was.raise_ppm * factor)))
+    odds = was.raise_ppm / (MICRO - was.raise_ppm) * max(1 / STEP_MAX, min(STEP_MAX, factor))
+    to = max(RAISE_MIN_PPM, min(RAISE_MAX_PPM, round(MICRO * odds / (1 + odds))))
     return msgspec.structs.replace(was, raise_ppm=to, moved_at=now)

@@ -59,7 +59,7 @@ class Intake:
         )
         self._consumer = ck.Consumer(config.kafka.client(
             group_id=config.group, group_instance_id=config.group, session_timeout_ms=SESSION_TIMEOUT_MS,
-            enable_auto_commit=False, auto_offset_reset="earliest", fetch_wait_max_ms=20, fetch_queue_backoff_ms=2,
+            enable_auto_commit=False, auto_offset_reset="earliest", fetch_wait_max_ms=250, fetch_queue_backoff_ms=2,
             topic_metadata_refresh_interval_ms=30_000, isolation_level="read_committed",
         ))  # fmt: skip
 

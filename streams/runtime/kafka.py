@@ -96,7 +96,7 @@ def producer(kafka: Kafka, **more: Any) -> ck.Producer:
 def reader(kafka: Kafka, group: str, **more: Any) -> ck.Consumer:
     """A consumer for assigned partitions: it never commits, and offsets that are gone are an error."""
     settings = {
-        "group_id": group, "enable_auto_commit": False, "auto_offset_reset": "error", "fetch_wait_max_ms": 50,
+        "group_id": group, "enable_auto_commit": False, "auto_offset_reset": "error", "fetch_wait_max_ms": 250,
         "fetch_queue_backoff_ms": 2, "fetch_error_backoff_ms": 100, "queued_min_messages": 20_000,
         "max_partition_fetch_bytes": FETCH_BYTES, "isolation_level": "read_uncommitted",
     }  # fmt: skip

@@ -48,3 +48,9 @@ def test_noise_has_no_hits(scanner: leaks.Scanner) -> None:
 def test_an_identifier_that_chance_would_meet_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 8"):
         list(leaks.disguises("Ann Lee"))
+
+
+def test_a_short_number_inside_a_longer_one_is_chance_and_alone_is_a_leak() -> None:
+    scanner = leaks.Scanner(["CF106085"])
+    assert scanner.hits(b'"07172049a46331cf106085a730c887"') == 0
+    assert scanner.hits(b'{"file": "CF106085"}') == 1
