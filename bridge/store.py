@@ -199,12 +199,18 @@ class Store(Vault):
         idents = [found[0] for found in self._db.execute(sql, (record, lane))]
         return [sent for ident in idents if (sent := self.emitted(ident)) is not None]
 
-    def emitted_in(self, lane: str) -> list[Emitted]:
-        """All that stands in a lane: sent and not deleted."""
+    def emitted_after(self, lane: str, after: bytes, limit: int) -> list[tuple[bytes, Emitted]]:
+        """What stands in a lane, sent and not deleted, by ident.
+
+        Args:
+            lane: The lane.
+            after: Ident of the last one had; empty for the first.
+            limit: At most so many.
+        """
         self._flush_sent()
-        sql = "SELECT ident FROM emitted WHERE lane = ? AND digest IS NOT NULL ORDER BY ident"
-        idents = [found[0] for found in self._db.execute(sql, (lane,))]
-        return [sent for ident in idents if (sent := self.emitted(ident)) is not None]
+        sql = "SELECT ident FROM emitted WHERE lane = ? AND digest IS NOT NULL AND ident > ? ORDER BY ident LIMIT ?"
+        idents = [found[0] for found in self._db.execute(sql, (lane, after, limit))]
+        return [(ident, sent) for ident in idents if (sent := self.emitted(ident)) is not None]
 
     def count_emitted(self, lane: str) -> int:
         """How many stand in a lane."""

@@ -21,6 +21,7 @@ from mode.utils.futures import notify
 
 from streams.runtime import logs, metrics
 
+FETCH_WAIT_MS: Final = 20  # aiokafka asks a broker once at a time: a silent partition's wait holds up the others
 HOLES_MAX: Final = 50  # seeks in a row without progress; then the hole is delivered and the agent decides
 _log = logs.get("transport")
 
@@ -38,6 +39,15 @@ class Forget(dict[TP, int]):
         """Remember nothing."""
 
 
+class ConsumerThread(base.AIOKafkaConsumerThread):
+    """Fetches for the consumer, in a thread of its own."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001  (Faust fixes it at 1,500, aiokafka.py:615)
+        return consumer
+
+
 class Consumer(base.Consumer):
     """Delivers chunks in order, without a hole, from where the application says."""
 
@@ -46,6 +56,9 @@ class Consumer(base.Consumer):
         self._read_offset = Forget()
         self.expect: dict[TP, int] = {}  # first offset that the next chunk must have
         self.holes: dict[TP, int] = {}
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
         """Go to where the state is, whatever was committed; after each rebalance."""

@@ -143,6 +143,14 @@ def test_a_new_quarter_sends_the_profiles_whose_band_changed(bench):
     assert bench.pipeline.refresh() == []
 
 
+def test_a_new_quarter_is_dealt_with_in_parts_and_each_record_once(bench, monkeypatch):
+    monkeypatch.setattr("bridge.pipeline.REFRESH_MAX", 2)
+    for number in range(5):
+        bench.put("care.person", ADA | {"person_id": 10 + number, "born": "2009-12-20"})
+    bench.now_ms = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
+    assert [len(bench.pipeline.refresh()) for _ in range(5)] == [2, 2, 1, 0, 0]
+
+
 def test_versions_of_a_record_grow_though_its_tables_are_read_out_of_order(bench):
     bench.put("care.person", ADA | {"team_id": "T1"}, position=5000)
     newest = bench.pipeline.leaving[-1].version
