@@ -78,7 +78,7 @@ class Reading(NamedTuple):
         fell_at: If the score is at or below `clear_ppm`: since when.
         low_at: If the level is at or below `step_down_ppm`: since when.
         alive_until: Every feed is known alive up to here (ms).
-        episode_at: When the newest open episode began; 0 for none.
+        episode_at: When the newest open episode began, or a closed one lately ended; 0 for none.
         room: Whether the daily bound lets one more alert rise now.
     """
 

@@ -39,10 +39,10 @@ def reading(sight: Sight, model: Model, row: Watched, lines: Lines, known: Known
     fell_at = low_at = now
     if row.state in (RAISED, RECOVERING) and scored.score_ppm <= lines.clear_ppm:
         fell_at = past.since(past.score_at, lines.clear_ppm, row.fell_at, row.seen_at)
-    spell_at = sight.household.spell_at(now)
-    if (row.armed_at or spell_at) and 0 <= scored.level_ppm <= lines.step_down_ppm:
+    spell_at, closed_at = sight.household.spell_at(now), sight.household.closed_at(now)
+    if (row.armed_at or spell_at or closed_at) and 0 <= scored.level_ppm <= lines.step_down_ppm:
         low_at = past.since(past.level_at, lines.step_down_ppm, row.low_at, row.seen_at)
-    episode_at = spell_at if spell_at >= known.live_at else 0
+    episode_at = max(spell_at if spell_at >= known.live_at else 0, closed_at)
     return Reading(
         now, scored.score_ppm, scored.level_ppm, fell_at, low_at, known.alive_until, episode_at, known.room
     )

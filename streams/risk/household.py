@@ -13,6 +13,7 @@ from schemas.profile import AGE_BANDS, OPEN_STATUSES
 from streams.risk.contribution import Contribution, Profile
 from streams.risk.features import AGE_OF_BAND, DAY_MS
 
+CLOSED_MS: Final = 90 * DAY_MS  # a closed case is looked after so long: stepping down goes by the risk, not the file
 OPENING_MS: Final = 120 * DAY_MS  # an onset that led to no spell yet: 45 working days of assessment and room
 ASSESSING_MS: Final = 65 * DAY_MS  # 45 working days in which a referral is assessed
 REFERRAL: Final = FAMILIES.index("referral")
@@ -90,6 +91,11 @@ class Household(NamedTuple):
     def spell_at(self, now: int) -> int:
         """When the newest spell of need or plan that lasts now began, or 0."""
         return max((s for child in self.children for s, end in child.spells if s <= now < end), default=0)
+
+    def closed_at(self, now: int) -> int:
+        """When the last spell of need or plan ended, if that is at most `CLOSED_MS` ago, or 0."""
+        ended = (end for child in self.children for _, end in child.spells if now - CLOSED_MS <= end <= now)
+        return max(ended, default=0)
 
 
 def read(facts: Facts, household: bytes) -> Household:

@@ -1,5 +1,5 @@
 from streams.risk.contribution import Spell
-from streams.risk.household import ASSESSING_MS, OPENING_MS, read
+from streams.risk.household import ASSESSING_MS, CLOSED_MS, OPENING_MS, read
 from tests.unit.streams.risk.families import DAY_MS, T0, Families, event, profile
 
 
@@ -39,6 +39,11 @@ def test_a_spell_is_an_open_episode_while_it_lasts():
     ]
     assert read(facts, b"a").spell_at(T0) == T0
     assert read(facts, b"a").spell_at(T0 + DAY_MS) == 0
+
+
+def test_a_closed_case_is_remembered_for_a_while():
+    household = read(family(spells=(Spell("in_need", T0 - DAY_MS, T0),)), b"a")
+    assert [household.closed_at(at) for at in (T0 - 1, T0, T0 + CLOSED_MS, T0 + CLOSED_MS + 1)] == [0, T0, T0, 0]
 
 
 def test_an_onset_is_open_until_its_spell_ends():
