@@ -28,7 +28,7 @@ from bridge.split import FindFactors, quarter_of
 from bridge.store import Store
 from bridge.views import One, Room, SourceView
 
-REFRESH_MAX: Final = 50  # records looked at in one turn of a new quarter: about a tenth of a second
+REFRESH_MAX: Final = 200  # records looked at in one turn of a new quarter: about a fifth of a second
 
 
 class Pipeline:

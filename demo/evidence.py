@@ -8,14 +8,15 @@ from __future__ import annotations
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import confluent_kafka
 import msgspec
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from schemas import crypto
+from schemas import codec, crypto
+from schemas.envelope import Envelope, associated_data
 from streams.keys import Keyring
 from streams.outbox import make_cut
 from streams.runtime import commits
@@ -128,6 +129,34 @@ def opened_commits(records: list[Read], state_key: bytes, partition: int = 0) ->
     log = ((record.offset, record.value) for record in records if record.partition == partition)
     for accepted in commits.follow(commits.Chain(partition), log):
         yield commits.open_set(cipher, accepted)
+
+
+def band_changes(journal: list[Read], machine: Any) -> Iterator[tuple[bytes, int]]:
+    """Each profile in the journal that has another age band than the one before it.
+
+    Args:
+        journal: The journal.
+        machine: The machine that replayed it: it holds the payload keys.
+
+    Yields:
+        (subject, received_at in ms).
+    """
+    bands: dict[bytes, str] = {}
+    for record in journal:
+        entry = codec.decode(record.value, frozenset({"journal"}))[1]
+        town = machine.partnerships.get(entry["partnership"])
+        try:
+            envelope = cast(Envelope, codec.decode(entry["body"], frozenset({"envelope"}))[1])
+        except codec.Rejected:
+            continue  # a tick, a control, or what a broken bridge sent
+        if envelope["lane"] != "profile" or (cipher := town.ciphers.get(envelope["key_id"])) is None:
+            continue
+        body = cipher.open(envelope["nonce"], envelope["body"], associated_data(entry["origin"], envelope))
+        band = codec.decode(body, frozenset({"profile"}))[1]["age_band"]
+        before = bands.get(envelope["subject"], band)
+        bands[envelope["subject"]] = band
+        if before != band:
+            yield envelope["subject"], entry["received_at"]
 
 
 def state_rows(machine: Any) -> bytes:

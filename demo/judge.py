@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, zip_longest
 from math import comb
 from statistics import median
 from typing import Any, Final, NamedTuple
@@ -165,3 +165,17 @@ def compare(expected: Mapping[str, Sequence[tuple[bytes, bytes]]],
         if wanted == had:
             reordered += sum(a != b for a, b in zip(want, have, strict=True))
     return Compared(lost, duplicated, wrong, reordered)
+
+
+Messages = Mapping[str, Sequence[tuple[bytes, bytes]]]
+
+
+def differences(expected: Messages, got: Messages) -> dict[str, list[tuple[int, str, str]]]:
+    """Where `compare` found something: topic -> up to ten (place, expected, got), in hexadecimal; for looking at."""
+    found = {}
+    for topic in sorted({*expected, *got}):
+        pairs = enumerate(zip_longest(expected.get(topic, ()), got.get(topic, ()), fillvalue=(b"", b"")))
+        unlike = [(place, want[1].hex(), have[1].hex()) for place, (want, have) in pairs if want != have]
+        if unlike:
+            found[topic] = unlike[:10]
+    return found

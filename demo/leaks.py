@@ -10,6 +10,7 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -57,6 +58,31 @@ def disguises(identifier: str) -> Iterator[bytes]:
             yield hashed
             yield hashed.hex().encode()
             yield base64.b64encode(hashed).rstrip(b"=")
+
+
+def birth_dates(born: str) -> tuple[str, ...]:
+    """How a birth date (ISO) is written: each is an identifier to look for.
+
+    Example:
+        >>> birth_dates("2009-12-20")
+        ('2009-12-20', '20/12/2009', '20091220')
+    """
+    year, month, day = born.split("-")
+    return born, f"{day}/{month}/{year}", f"{year}{month}{day}"
+
+
+def on_a_birthday(changes: Iterable[tuple[date, date]]) -> int:
+    """How many changes of age band tell a birth date: they came on the very day, or the day after.
+
+    Args:
+        changes: (day on which a profile with another band arrived, birth date of whom it is about). Those in the
+            first month of a quarter are not counted: that is when all bands change.
+    """
+    return sum((day - _birthday(born, day.year)).days in {0, 1} for day, born in changes if day.month % 3 != 1)
+
+
+def _birthday(born: date, year: int) -> date:
+    return date(year, 3, 1) if (born.month, born.day) == (2, 29) else born.replace(year=year)
 
 
 class Scanner:

@@ -5,9 +5,11 @@ Decides what is compared with what. The counting itself is in demo/judge.py and 
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -29,6 +31,7 @@ from streams.outbox import AlertOut
 ADMIN: Final = "admin"
 READERS: Final = ("alert", "presence", "view")
 PLANT_TOPIC: Final = "leak-plant"
+EARLIEST: Final = "2023-01-01"  # the run's own dates are later: an earlier one in it is somebody's birth date
 BROKEN: Final = "Bartholomew Clearwater-Test, 31 Unsealed Street"  # nobody of the world; what a broken bridge sends
 
 
@@ -55,7 +58,8 @@ def send_broken(stack: Stack) -> bool:
         "key_id": bytes(16), "nonce": bytes(12), "body": BROKEN.encode(),
     }  # fmt: skip
     topic = topology.IDENTITIES.name.format(agency=agency)
-    for value in (BROKEN.encode(), codec.encode("envelope", envelope)):
+    row = json.dumps({"name_and_address": BROKEN}).encode()
+    for value in (row, codec.encode("envelope", envelope)):
         producer.produce(topic, value, partnership.PARTNERSHIP.encode())
     return bool(producer.flush(30) == 0)
 
@@ -124,6 +128,8 @@ def judge_run(  # noqa: PLR0913, PLR0917  (what a run leaves behind)
     subscribed = _subscribed(admin)
     expected = {topic: replayed.topics.get(topic, []) for topic in subscribed}
     compared = judge.compare(expected, subscribed)
+    if expected != subscribed:
+        (folder / "differences.json").write_bytes(msgspec.json.encode(judge.differences(expected, subscribed)))
     told = _told(listener.alerts, replayed.notices, resolver)
     latencies = [alert.latency_s for alert in told if alert.latency_s is not None and not alert.opening]
     state = replayed.state.partnerships[partnership.PARTNERSHIP]
@@ -141,6 +147,7 @@ def judge_run(  # noqa: PLR0913, PLR0917  (what a run leaves behind)
         "latency_p50_s": judge.percentile(latencies, 0.50),
         "latency_p99_s": judge.percentile(latencies, 0.99),
         **_leaks(admin, truth, _Scene(folder, replayed, crew, keyring)),
+        **_birthdays(evidence.band_changes(journal, replayed.state), resolver, truth),
         **compared._asdict(),
         "lost": compared.lost + sum(map(abs, missing.values())),
         "unaccounted": missing,
@@ -183,8 +190,9 @@ class _Scene(NamedTuple):
 
 def _leaks(admin: Mapping[str, Any], truth: Mapping[str, Any], scene: _Scene) -> dict[str, Any]:
     """Plant one leak, find it, then look everywhere else."""
-    canaries = [*truth["canaries"]]
-    plant = canaries[0]
+    plant = truth["canaries"][0]
+    births = (born for born in truth["birth_dates"] if born < EARLIEST)
+    canaries = [*truth["canaries"], *(text for born in births for text in leaks.birth_dates(born))]
     evidence.make_topic(admin, PLANT_TOPIC)
     producer = Producer({**admin, **evidence.QUIET})
     producer.produce(PLANT_TOPIC, f"a name where none may be: {plant}".encode())
@@ -218,6 +226,16 @@ def _leaks(admin: Mapping[str, Any], truth: Mapping[str, Any], scene: _Scene) ->
         "leak_canaries": len(set(canaries)), "leak_plant_found": planted > 0, "leak_hits": sum(hits.values()),
         "leak_places": dict(hits), "leak_scanned_bytes": size, "broken_bridge_readable_in": sorted(reached),
     }  # fmt: skip
+
+
+def _birthdays(changes: Iterable[tuple[bytes, int]], resolver: Resolver, truth: Mapping[str, Any]) -> dict[str, int]:
+    """Whether the day on which an age band changes tells a birth date."""
+    days = [
+        (datetime.fromtimestamp(at / 1000, UTC).date(), date.fromisoformat(truth["born"][record["person"]]))
+        for subject, at in changes
+        if (record := resolver.record(subject)) is not None
+    ]
+    return {"band_changes": len(days), "band_changes_on_a_birthday": leaks.on_a_birthday(days)}
 
 
 def sound(figures: Mapping[str, Any]) -> bool:

@@ -115,6 +115,7 @@ def truth(seed: int, population: Population, chronicle: Chronicle, makers: Mappi
         "silent": {"agency": SILENT_AGENCY, "from_ms": SILENT_MS[0], "until_ms": SILENT_MS[1]},
         "canaries": canaries,
         "birth_dates": births,
+        "born": {person.id: person.born_on.isoformat() for person in population.people},
     }  # fmt: skip
 
 

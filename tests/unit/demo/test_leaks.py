@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import date
 
 import numpy as np
 import pytest
@@ -54,3 +55,11 @@ def test_a_short_number_inside_a_longer_one_is_chance_and_alone_is_a_leak() -> N
     scanner = leaks.Scanner(["CF106085"])
     assert scanner.hits(b'"07172049a46331cf106085a730c887"') == 0
     assert scanner.hits(b'{"file": "CF106085"}') == 1
+
+
+def test_a_band_that_changes_on_a_birthday_is_counted_and_on_a_quarter_is_not() -> None:
+    born = date(2009, 5, 20)
+    days = [date(2025, 5, 20), date(2025, 5, 21), date(2025, 5, 22), date(2025, 7, 1)]
+    assert [leaks.on_a_birthday([(day, born)]) for day in days] == [1, 1, 0, 0]
+    assert leaks.on_a_birthday([(date(2025, 4, 1), date(2009, 4, 1))]) == 0
+    assert leaks.on_a_birthday([(date(2025, 3, 1), date(2008, 2, 29))]) == 1
