@@ -6,7 +6,7 @@ Decides the order in which time reaches households. Derived from rows: made agai
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
@@ -47,23 +47,29 @@ class Schedule:
         self._heap += [Due(at, ASKED, house) for at, house in asked]
         heapify(self._heap)
 
-    def add(self, household: bytes, after: int) -> None:
-        """A household came to be."""
-        heappush(self._heap, Due(next_tick(household, after), TICK, household))
+    def add(self, household: bytes, after: tuple[int, bytes]) -> None:
+        """A household came to be, or had its tick; `after` as in `load`."""
+        heappush(self._heap, Due(_next_after(household, after), TICK, household))
 
     def ask(self, at: int, household: bytes) -> None:
         """A row asks to be looked at."""
         heappush(self._heap, Due(at, ASKED, household))
 
-    def pop(self, now: int, at_most: int) -> Iterator[Due]:
-        """What is due, in order; each once."""
+    def pop(self, now: int, at_most: int, stands: Callable[[Due], bool]) -> Iterator[Due]:
+        """What is due, in order; each once.
+
+        Args:
+            now: Up to when.
+            at_most: So many.
+            stands: Whether it is still so. What a row no longer asks for, and the tick of a household that is gone,
+                must leave no trace, not even in the count: after a recovery they are not there.
+        """
         last = None
-        for _ in range(at_most):
-            if not self._heap or self._heap[0].at > now:
-                return
+        while at_most and self._heap and self._heap[0].at <= now:
             due = heappop(self._heap)
-            if due != last:
+            if due != last and stands(due):
                 last = due
+                at_most -= 1
                 yield due
 
 

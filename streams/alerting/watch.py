@@ -21,7 +21,7 @@ from streams.alerting.notice import Alert, Notice, ScoreNotice
 from streams.alerting.opening import Opening, teaches
 from streams.alerting.responses import answer
 from streams.alerting.rules import Refused, Rules, parse_rules
-from streams.alerting.schedule import TICK, Roll
+from streams.alerting.schedule import TICK, Due, Roll
 from streams.alerting.telling import Episodes
 from streams.risk import steer
 from streams.risk.contribution import Contribution
@@ -202,7 +202,7 @@ class Watch:
         split = any(not any(set(whole) <= set(part) for part in after) for whole in before)
         for members in sorted(after):
             if members[0] not in old:
-                self._keeper.schedule.add(members[0], self._clock.at)
+                self._keeper.schedule.add(members[0], (self._clock.at, self._clock.household))
             self._keeper.look(members[0], now, committed_at, undone=split)
         return self._keeper.said()
 
@@ -222,13 +222,11 @@ class Watch:
         self._scholar.flush()
         self._serve_pending(now)
         self._sweep_on(now)
-        for due in self._keeper.schedule.pop(now, DUE_PER_CALL):
+        for due in self._keeper.schedule.pop(now, DUE_PER_CALL, self._stands):
             if due.rank == TICK:
                 self._tick(due.household, due.at, now)
             else:
-                row = self._keeper.rows.get(due.household)
-                if row is not None and row.due_at == due.at:
-                    self._keeper.look(due.household, now, None)
+                self._keeper.look(due.household, now, None)
         return self._keeper.said()
 
     def respond(self, response: Response, now: int) -> str | None:
@@ -348,13 +346,18 @@ class Watch:
         else:
             self._mark(sweeping=False, swept=b"")
 
+    def _stands(self, due: Due) -> bool:
+        if due.rank == TICK:
+            fresh = (due.at, due.household) > (self._clock.at, self._clock.household)
+            return fresh and bool(self._facts.household_records(due.household))
+        row = self._keeper.rows.get(due.household)
+        return row is not None and row.due_at == due.at
+
     def _tick(self, key: bytes, at: int, now: int) -> None:
         """A household's tick: it is counted, and may become an example."""
         self._mark(at=at, household=key)
+        self._keeper.schedule.add(key, (at, key))
         _, household, scored = self._keeper.sight(key, now)
-        if not household.records:
-            return
-        self._keeper.schedule.add(key, at)
         self._count(len(household.children), now)
         weight = weight_at_tick(key, scored.sums, at)
         example = take(household, vector(scored.sums, len(household.children)), now, weight, tick=True)
