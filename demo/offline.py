@@ -92,7 +92,8 @@ class Offline:
                 yield from ((row.at_ms, value) for value in self._feed(agency, [change]))
 
     def _feed(self, agency: str, changes: list[Change]) -> Iterator[bytes]:
-        for topic, _, value in self._pipelines[agency].feed(changes):
+        pipeline = self._pipelines[agency]
+        for topic, _, value in (*pipeline.feed(changes), *pipeline.refresh()):
             yield _entry(topic, value, max(T0_MS, self._now))
 
     def quarantined(self) -> Counter[tuple[str, str]]:

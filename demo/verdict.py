@@ -30,6 +30,7 @@ from streams.outbox import AlertOut
 
 ADMIN: Final = "admin"
 READERS: Final = ("alert", "presence", "view")
+BROKEN_BY: Final = ("leak_hits", "band_changes_on_a_birthday", "lost", "duplicated", "wrong", "reordered")
 PLANT_TOPIC: Final = "leak-plant"
 EARLIEST: Final = "2023-01-01"  # the run's own dates are later: an earlier one in it is somebody's birth date
 BROKEN: Final = "Bartholomew Clearwater-Test, 31 Unsealed Street"  # nobody of the world; what a broken bridge sends
@@ -142,6 +143,7 @@ def judge_run(  # noqa: PLR0913, PLR0917  (what a run leaves behind)
         "people": len(clusters),
         "households": sum(state.graph.household(rid) == rid for rid in people),
         "messages": sum(entry.partition == 0 for entry in journal),
+        "outputs": sum(map(len, subscribed.values())),
         **judge.alert_figures(truth, told),
         **judge.link_figures(clusters, people),
         "latency_p50_s": judge.percentile(latencies, 0.50),
@@ -242,7 +244,7 @@ def sound(figures: Mapping[str, Any]) -> bool:
     """Whether the run kept what must hold on every run, whatever the world: nothing leaked, lost or doubled."""
     return bool(
         figures["leak_plant_found"]
-        and not any(figures[name] for name in ("leak_hits", "lost", "duplicated", "wrong", "reordered"))
+        and not any(figures[name] for name in BROKEN_BY)
     )
 
 
