@@ -14,7 +14,6 @@ import msgspec
 from schemas.event import OUTCOMES
 from streams.alerting.machine import Lines
 from streams.risk.features import DAY_MS
-from streams.risk.model import PPM
 
 RULE: Final = "household_need_or_plan"
 TEAMS_MAX: Final = 256
@@ -131,7 +130,6 @@ def _clock(minutes: int) -> time:
 
 
 _decoder: Final = msgspec.json.Decoder(Rules)
-_UNIT: Final = 1.0
 
 
 def parse_rules(body: str) -> Rules:
@@ -163,9 +161,12 @@ def _checks(rules: Rules) -> tuple[tuple[bool, str], ...]:
         (0 < rules.budget_per_1000_month <= 100, "budget_per_1000_month must be above 0 and at most 100"),
         (1 <= rules.over_budget <= 2, "over_budget must be from 1 to 2"),
         (0 < rules.burst_days <= 60, "burst_days must be above 0 and at most 60"),
-        (rules.raise_at == 0 or 1 / PPM < rules.raise_at < _UNIT, "raise_at must be 0 or between 0 and 1"),
-        (0 < rules.clear_ratio < _UNIT, "clear_at must be below raise_at"),
-        (0 < rules.step_down_ratio < rules.clear_ratio, "step_down_at must be below clear_at"),
+        (rules.raise_at == 0 or 0.005 <= rules.raise_at <= 0.9, "raise_at must be 0 or from .005 to .9"),
+        (0.05 <= rules.clear_ratio <= 0.95, "clear_ratio must be from .05 to .95"),
+        (
+            0.01 <= rules.step_down_ratio <= 0.9 * rules.clear_ratio,
+            "step_down_ratio must be from .01 to .9 clear_ratio",
+        ),
         (1 <= rules.clear_dwell_days <= 365, "clear_dwell_days must be from 1 to 365"),
         (1 <= rules.step_down_dwell_days <= 365, "step_down_dwell_days must be from 1 to 365"),
         (1 <= rules.publish_days <= 92, "publish_days must be from 1 to 92"),
