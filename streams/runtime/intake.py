@@ -23,8 +23,9 @@ from schemas import codec, crypto
 from schemas.dead_letter import SEAL_INFO
 from streams.registers import Register
 from streams.runtime import faults, guard, kafka, logs, metrics, settings, signals
-from streams.runtime.clock import Clock, ClockError, due
+from streams.runtime.clock import Clock, due
 from streams.runtime.exits import Exit, leave
+from streams.runtime.program import launch
 
 WAIT_MAX_S: Final = 0.25
 FLUSH_TIMEOUT_S: Final = 30.0
@@ -269,20 +270,13 @@ def run(config: settings.Intake, metrics_port: int) -> int:
 def main(argv: list[str]) -> int:
     """`sightline intake`."""
     parser = argparse.ArgumentParser(prog="sightline intake", description="Checks envelopes and writes the journal.")
-    parser.add_argument("--config", required=True, help="settings file (JSON)")
     parser.add_argument("--clock", default="", help="partnership clock file; overrides the setting")
-    parser.add_argument("--metrics-port", type=int, default=0, help="serve /metrics on this port of loopback; 0: off")
-    args = parser.parse_args(argv)
-    logs.setup()
-    try:
+
+    def start(args: argparse.Namespace) -> int:
         config = settings.load(args.config, settings.Intake)
         return run(settings.replace(config, clock=args.clock or config.clock), args.metrics_port)
-    except (settings.SettingsError, ClockError) as error:
-        _log.error("settings", extra={"cause": str(error)})
-        return Exit.SETTINGS
-    except (kafka.BrokerError, ck.KafkaException) as error:
-        _log.error("broker", extra={"cause": type(error).__name__}, exc_info=error)
-        return Exit.BROKER
+
+    return launch(argv, parser, start, _log)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from schemas.crypto import Aead
 from streams.runtime import commits, faults, kafka, logs, metrics, settings, signals
 from streams.runtime.commits import Chain, Damaged, Place
 from streams.runtime.exits import Exit, leave
+from streams.runtime.program import launch
 from streams.state import Out
 
 WAIT_MAX_S: Final = 0.25
@@ -256,18 +257,9 @@ def run(config: settings.Publisher, metrics_port: int) -> int:
 def main(argv: list[str]) -> int:
     """`sightline publisher`."""
     parser = argparse.ArgumentParser(prog="sightline publisher", description="Sends alerts, presence and views once.")
-    parser.add_argument("--config", required=True, help="settings file (JSON)")
-    parser.add_argument("--metrics-port", type=int, default=0, help="serve /metrics on this port of loopback; 0: off")
-    args = parser.parse_args(argv)
-    logs.setup()
-    try:
-        return run(settings.load(args.config, settings.Publisher), args.metrics_port)
-    except settings.SettingsError as error:
-        _log.error("settings", extra={"cause": str(error)})
-        return Exit.SETTINGS
-    except (kafka.BrokerError, ck.KafkaException) as error:
-        _log.error("broker", extra={"cause": type(error).__name__}, exc_info=error)
-        return Exit.BROKER
+    return launch(
+        argv, parser, lambda args: run(settings.load(args.config, settings.Publisher), args.metrics_port), _log
+    )
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from streams.runtime.commits import Damaged
 from streams.runtime.exits import Exit, leave
 from streams.runtime.lane import Lane, Machine, Setting, Taken, UnknownOutcome, Unloadable
 from streams.runtime.positions import Positions
+from streams.runtime.program import launch
 from streams.runtime.transport import ChunkTopic
 from streams.runtime.watchdog import Watchdog
 from streams.state import Outcome
@@ -230,18 +231,9 @@ def run(config: settings.Worker, metrics_port: int) -> int:
 def main(argv: list[str]) -> int:
     """`sightline worker`."""
     parser = argparse.ArgumentParser(prog="sightline worker", description="Runs the partnership agent.")
-    parser.add_argument("--config", required=True, help="settings file (JSON)")
-    parser.add_argument("--metrics-port", type=int, default=0, help="serve /metrics on this port of loopback; 0: off")
-    args = parser.parse_args(argv)
-    logs.setup()
-    try:
-        return run(settings.load(args.config, settings.Worker), args.metrics_port)
-    except settings.SettingsError as error:
-        _log.error("settings", extra={"cause": str(error)})
-        return Exit.SETTINGS
-    except kafka.BrokerError as error:
-        _log.error("broker", extra={"cause": str(error)})
-        return Exit.BROKER
+    return launch(
+        argv, parser, lambda args: run(settings.load(args.config, settings.Worker), args.metrics_port), _log
+    )
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from streams.runtime import commits, faults, kafka, logs, metrics, settings, sig
 from streams.runtime.clock import wall_ms
 from streams.runtime.commits import Chain, Damaged
 from streams.runtime.exits import Exit, leave
+from streams.runtime.program import launch
 from streams.runtime.snapshots import Manifest, Store
 from streams.state import RawState
 
@@ -192,18 +193,9 @@ def run(config: settings.Snapshotter, metrics_port: int) -> int:
 def main(argv: list[str]) -> int:
     """`sightline snapshotter`."""
     parser = argparse.ArgumentParser(prog="sightline snapshotter", description="Verifies commits, writes snapshots.")
-    parser.add_argument("--config", required=True, help="settings file (JSON)")
-    parser.add_argument("--metrics-port", type=int, default=0, help="serve /metrics on this port of loopback; 0: off")
-    args = parser.parse_args(argv)
-    logs.setup()
-    try:
-        return run(settings.load(args.config, settings.Snapshotter), args.metrics_port)
-    except settings.SettingsError as error:
-        _log.error("settings", extra={"cause": str(error)})
-        return Exit.SETTINGS
-    except (kafka.BrokerError, ck.KafkaException) as error:
-        _log.error("broker", extra={"cause": type(error).__name__}, exc_info=error)
-        return Exit.BROKER
+    return launch(
+        argv, parser, lambda args: run(settings.load(args.config, settings.Snapshotter), args.metrics_port), _log
+    )
 
 
 if __name__ == "__main__":
