@@ -51,6 +51,19 @@ def _follow(p: Partnership, delta: LinkDelta, cause: str, now: int, committed_at
         _say(p, p.watch.moved(delta.households_before, delta.households_after, now, committed_at))
         for household in sorted({members[0] for members in (*delta.households_before, *delta.households_after)}):
             _show(p, household, now)
+    _regrouped(p, delta, now, committed_at)
+
+
+def _regrouped(p: Partnership, delta: LinkDelta, now: int, committed_at: int | None) -> None:
+    """Who is one person changed within households that stayed: they have more or fewer children than before."""
+    moved = {rid for members in delta.households_after for rid in members}
+    stayed = sorted({rid for cluster in delta.clusters_after for rid in cluster} - moved)
+    if stayed:
+        after = [set(cluster) for cluster in delta.clusters_after]
+        split = any(not any(part >= set(whole) for part in after) for whole in delta.clusters_before)
+        _say(p, p.watch.touched(stayed, now, committed_at, undone=split))
+        for household in sorted({p.graph.household(rid) for rid in stayed}):
+            _show(p, household, now)
 
 
 def profiled(p: Partnership, rid: bytes, profile: WireProfile | None, now: int, committed_at: int) -> None:
