@@ -22,6 +22,7 @@ FILTER_BITS: Final = 26  # 64 MiB: a million patterns let one position in sevent
 SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing
 HEX: Final = frozenset(b"0123456789abcdefABCDEF")
 HEX_SURE_CHARS: Final = 16  # eight digits occur by chance in a gigabyte of hexadecimal text, sixteen never
+HEX_RUN_CHARS: Final = 13  # a time in ms, the shortest run that holds others by chance
 BLOCK_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -123,10 +124,15 @@ class Scanner:
 
 
 def _by_chance(data: bytes, begin: int, pattern: bytes) -> bool:
-    """Whether a short string of hexadecimal digits lies inside a longer one: a pseudonym or digest, not a name."""
-    end = begin + len(pattern)
-    beside = data[max(0, begin - 1) : begin] + data[end : end + 1]
-    return len(pattern) < HEX_SURE_CHARS and HEX.issuperset(pattern) and any(byte in HEX for byte in beside)
+    """Whether a short string of hexadecimal digits is part of a long run: of a pseudonym, digest or time."""
+    if len(pattern) >= HEX_SURE_CHARS or not HEX.issuperset(pattern):
+        return False
+    first, end = begin, begin + len(pattern)
+    while first and begin - first < HEX_RUN_CHARS and data[first - 1] in HEX:
+        first -= 1
+    while end < len(data) and end - first < HEX_RUN_CHARS and data[end] in HEX:
+        end += 1
+    return len(pattern) < end - first >= HEX_RUN_CHARS
 
 
 def _slots(words: NDArray[np.uint64]) -> NDArray[np.uint64]:

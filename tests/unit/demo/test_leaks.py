@@ -55,6 +55,9 @@ def test_a_short_number_inside_a_longer_one_is_chance_and_alone_is_a_leak() -> N
     scanner = leaks.Scanner(["CF106085"])
     assert scanner.hits(b'"07172049a46331cf106085a730c887"') == 0
     assert scanner.hits(b'{"file": "CF106085"}') == 1
+    assert scanner.hits(b"recordCF106085") == 1
+    assert leaks.Scanner(["A123456789012"]).hits(b'"A123456789012"') == 1
+    assert leaks.Scanner(["20091220"]).hits(b"1720091220123") == 0
 
 
 def test_a_band_that_changes_on_a_birthday_is_counted_and_on_a_quarter_is_not() -> None:
