@@ -114,11 +114,25 @@ class Pipeline:
         self._epochs = {name: self.store.epochs(name) for name in self._epochs}
 
     def refresh(self) -> list[Message]:
-        """Send some of the profiles that a new quarter changes; cheap where none is left."""
-        if quarter_of(self._today()) <= self._quarter() and self.store.meta("refreshed") is None:
+        """Send a part of the profiles that a new quarter changes; cheap where none is left.
+
+        A part, so that what happens meanwhile does not wait for the whole of it.
+        """
+        quarter, known = quarter_of(self._today()), self._quarter()
+        after = b"" if quarter > known else self.store.meta("refreshed")
+        if after is None:
             return []
+        quarter = max(quarter, known)
         with self.store.batch():
-            self._refresh()
+            self.store.set_meta("quarter", quarter.isoformat())
+            part = self.store.emitted_after("profile", after, REFRESH_MAX)
+            for _, sent in part:
+                view = self.views.get(sent.about["source"])
+                name, *key = sent.about["key"]
+                if view is not None and name in view.records:
+                    cause = Cause(sent.version, self._now())
+                    send_profile(self._room, One(view, name, tuple(key)), cause, quarter)
+            self.store.set_meta("refreshed", part[-1][0] if part else None)
             return self._leave()
 
     def paused(self, source: str) -> str | None:
@@ -250,24 +264,6 @@ class Pipeline:
             self.store.set_meta("quarter", quarter.isoformat())
             return quarter
         return date.fromisoformat(known)
-
-    def _refresh(self) -> None:
-        """A part of what a new quarter changes: what happens meanwhile does not wait for the whole of it."""
-        quarter = quarter_of(self._today())
-        if quarter > self._quarter():
-            self.store.set_meta("quarter", quarter.isoformat())
-            self.store.set_meta("refreshed", b"")
-        after = self.store.meta("refreshed")
-        if after is None:
-            return
-        part = self.store.emitted_after("profile", after, REFRESH_MAX)
-        for _, sent in part:
-            view = self.views.get(sent.about["source"])
-            name, *key = sent.about["key"]
-            if view is not None and name in view.records:
-                cause = Cause(sent.version, self._now())
-                send_profile(self._room, One(view, name, tuple(key)), cause, self._quarter())
-        self.store.set_meta("refreshed", part[-1][0] if part else None)
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._now() / 1000, UTC).date()

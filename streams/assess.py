@@ -13,6 +13,7 @@ import msgspec
 
 from schemas.profile import Profile as WireProfile
 from streams import insights
+from streams.alerting.grouping import parted
 from streams.alerting.notice import Notice
 from streams.linkage.graph import Kind, LinkDelta
 from streams.linkage.identity import Identity
@@ -59,9 +60,8 @@ def _regrouped(p: Partnership, delta: LinkDelta, now: int, committed_at: int | N
     moved = {rid for members in delta.households_after for rid in members}
     stayed = sorted({rid for cluster in delta.clusters_after for rid in cluster} - moved)
     if stayed:
-        after = [set(cluster) for cluster in delta.clusters_after]
-        split = any(not any(part >= set(whole) for part in after) for whole in delta.clusters_before)
-        _say(p, p.watch.touched(stayed, now, committed_at, undone=split))
+        undone = parted(delta.clusters_before, delta.clusters_after)
+        _say(p, p.watch.touched(stayed, now, committed_at, undone=undone))
         for household in sorted({p.graph.household(rid) for rid in stayed}):
             _show(p, household, now)
 

@@ -19,6 +19,7 @@ from bridge import logs
 from bridge.clock import wall_ms
 from bridge.desk.config import Config
 from bridge.desk.inbox import Writer
+from bridge.sources.kafka import batch
 from schemas import codec
 
 BATCH = 200  # messages a poll
@@ -96,8 +97,7 @@ class KafkaFeed:
         self._writer.alive(self._team, wall_ms())
         beat_at = time.monotonic()
         while not self._stopping.is_set():
-            first = consumer.consume(1, POLL_S)
-            for message in first + consumer.consume(BATCH - 1, 0) if first else ():
+            for message in batch(consumer, BATCH, POLL_S):
                 if message.error() is not None:
                     raise KafkaException(message.error())
                 self._take(message.topic(), message.partition(), message.offset(), message.value() or b"")

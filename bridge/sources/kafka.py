@@ -65,6 +65,18 @@ class Barrier:
         return True
 
 
+def batch(consumer: Consumer, most: int, wait_s: float) -> list[Message]:
+    """What there is: waits for the first message, never for more.
+
+    Args:
+        consumer: With partitions assigned.
+        most: Messages at most.
+        wait_s: Seconds to wait for the first.
+    """
+    found: list[Message] = consumer.consume(1, wait_s)
+    return found + consumer.consume(most - 1, 0) if found else found
+
+
 class KafkaSource:
     """One connector's topics.
 
@@ -131,8 +143,7 @@ class KafkaSource:
             return []
         if not live:  # a record's rows come from several tables: wait for as many as can be had
             return list(self._consumer.consume(count, timeout_s))
-        found: list[Message] = self._consumer.consume(1, timeout_s)
-        return found + self._consumer.consume(count - 1, 0) if found else found
+        return batch(self._consumer, count, timeout_s)
 
     def commit(self) -> None:
         """Tell the broker how far this bridge is; its own store is what counts."""

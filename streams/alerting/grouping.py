@@ -31,6 +31,12 @@ class Regrouped(NamedTuple):
     lost: tuple[str, ...]
 
 
+def parted(before: Iterable[Members], after: Iterable[Members]) -> bool:
+    """Whether any group's members are no longer all in one group."""
+    wholes = [set(members) for members in after]
+    return any(not any(whole.issuperset(members) for whole in wholes) for members in before)
+
+
 def regroup(before: Iterable[Members], after: Iterable[Members], rows: Mapping[bytes, Watched]) -> Regrouped:
     """Carry histories from old households to new ones.
 

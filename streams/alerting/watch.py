@@ -14,7 +14,7 @@ import msgspec
 
 from schemas.control import Response
 from streams.alerting.explain import explain
-from streams.alerting.grouping import Members
+from streams.alerting.grouping import Members, parted
 from streams.alerting.keeper import Keeper
 from streams.alerting.machine import Watched
 from streams.alerting.notice import Alert, Notice, ScoreNotice
@@ -199,7 +199,7 @@ class Watch:
         if self.phase != "live":
             self._opening.changed(old | new, moved=True)
             return self._keeper.said()
-        split = any(not any(set(whole) <= set(part) for part in after) for whole in before)
+        split = parted(before, after)
         for members in sorted(after):
             if members[0] not in old:
                 self._keeper.schedule.add(members[0], (self._clock.at, self._clock.household))
