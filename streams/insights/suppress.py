@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 SMALL_MAX = 7  # counts of 1 to 7 are withheld; NHS disclosure control for hospital episode statistics
 ROUND_TO = 5  # what is shown is rounded to the nearest 5, ditto
+VALUES_MIN = 3  # that a withheld cell could have, as far as its line tells
 STICKY_WEEKS = 8  # a cell once withheld stays so for this many publications, against differencing over weeks
 
 
@@ -38,7 +39,8 @@ def withhold(counts: Sequence[int], held: Sequence[int]) -> tuple[int, ...]:
 
     A line is its cells and, last, their total. A small count is withheld. Were it the only one in its line, the total
     less the others would give it back: so a second is withheld, by preference one that was withheld before, then the
-    smallest that is not 0, then the total.
+    smallest that is not 0, then the total. The total goes too where it leaves a withheld cell fewer than
+    `VALUES_MIN` values: [1, 1, 1, 1, 63] of 67 shows 65 of 65, which says that the four are 1 each.
 
     Args:
         counts: True counts, the total last.
@@ -52,7 +54,16 @@ def withhold(counts: Sequence[int], held: Sequence[int]) -> tuple[int, ...]:
         only = next(place for place, left in enumerate(now) if left)
         partner = _partner(counts, held, only)
         now[partner] = STICKY_WEEKS if small(counts[only]) else now[only]
+    if not now[-1] and any(now) and _room(counts, now) < VALUES_MIN:
+        now[-1] = STICKY_WEEKS
     return tuple(now)
+
+
+def _room(counts: Sequence[int], now: Sequence[int]) -> int:
+    """How many values one withheld cell may have by what is shown, if each of the others is 1."""
+    shown = [rounded(count) for count, left in zip(counts, now, strict=True) if not left]
+    most = shown.pop() + ROUND_TO // 2 - sum(value - ROUND_TO // 2 for value in shown if value)
+    return most - sum(1 for left in now if left) + 1
 
 
 def _partner(counts: Sequence[int], held: Sequence[int], only: int) -> int:

@@ -43,6 +43,11 @@ def test_a_small_count_takes_a_second_cell_or_the_total_with_it() -> None:
     assert line(publish(None, police(3, 0, 0, 0, 0), NOW)) == (-1, 0, 0, 0, 0, -1)
 
 
+def test_small_cells_that_the_rounded_total_would_give_away_take_it_with_them() -> None:
+    assert line(publish(None, police(1, 1, 1, 1, 63), NOW)) == (-1, -1, -1, -1, 65, -1)
+    assert line(publish(None, police(2, 2, 0, 0, 62), NOW)) == (-1, -1, 0, 0, 60, 65)
+
+
 def test_the_second_cell_stays_the_same_while_the_first_is_small() -> None:
     published = publish(None, police(100, 50, 0, 3, 20), NOW)
     for week in range(1, 2 * STICKY_WEEKS):
