@@ -242,10 +242,7 @@ def _birthdays(changes: Iterable[tuple[bytes, int]], resolver: Resolver, truth: 
 
 def sound(figures: Mapping[str, Any]) -> bool:
     """Whether the run kept what must hold on every run, whatever the world: nothing leaked, lost or doubled."""
-    return bool(
-        figures["leak_plant_found"]
-        and not any(figures[name] for name in BROKEN_BY)
-    )
+    return bool(figures["leak_plant_found"] and not any(figures[name] for name in BROKEN_BY))
 
 
 def summary(figures: Mapping[str, Any]) -> str:

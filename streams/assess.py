@@ -17,7 +17,7 @@ from streams.alerting.grouping import parted
 from streams.alerting.notice import Notice
 from streams.linkage.graph import Kind, LinkDelta
 from streams.linkage.identity import Identity
-from streams.outbox import RUNG_SUMMARY, AlertOut, HouseholdOut, LinkOut, PresenceOut, RowOut
+from streams.outbox import AlertOut, HouseholdOut, LinkOut, PresenceOut, Reader, RowOut
 from streams.partnership import Partnership
 from streams.risk.contribution import Contribution
 
@@ -87,7 +87,9 @@ def happened(p: Partnership, event: bytes, contribution: Contribution, now: int,
     elif undone:
         p.notices.withdraw(event, now)
     p.watch.event_known(event, contribution)
-    _touch(p, contribution.record, now, committed_at, undone=undone)
+    if p.tables["records"][contribution.record].live:
+        _say(p, p.watch.happened(contribution, now, committed_at, undone=undone))
+        _show(p, p.graph.household(contribution.record), now)
 
 
 def withdrawn(p: Partnership, event: bytes, rid: bytes, now: int, committed_at: int) -> None:
@@ -178,21 +180,21 @@ def _show(p: Partnership, household: bytes, now: int, *, always: bool = False) -
     """Publish a household's score to the agencies that hold it, when it moved enough to matter."""
     if p.watch.phase != "live":
         return
-    scored = p.watch.scored(household, now)
+    score_ppm = p.watch.score_ppm(household, now)
     before: int | None = p.tables["shown"].get(household)
-    if scored is None:
+    if score_ppm is None:
         _hide(p, household, before, now)
         return
-    if not always and before is not None and abs(scored.score_ppm - before) < SHOWN_STEP_PPM:
+    if not always and before is not None and abs(score_ppm - before) < SHOWN_STEP_PPM:
         return
-    p.tables["shown"][household] = scored.score_ppm
-    agencies, records = p.registered().agencies, p.graph.household_records(household)
-    p.emit("score", "", HouseholdOut(household, now, RUNG_SUMMARY, scored.score_ppm, scored.model, scored.factors))
-    for agency in sorted({p.tables["records"][rid].agency for rid in records}):
-        p.emit("household", agency, HouseholdOut(
-            household, now, agencies[agency].rung, scored.score_ppm, scored.model, scored.factors,
-            p.own(agency, records),
-        ))  # fmt: skip
+    p.tables["shown"][household] = score_ppm
+    agencies = p.registered().agencies
+    held: dict[str, list[bytes]] = {}
+    for rid in p.graph.household_records(household):
+        held.setdefault(p.tables["records"][rid].agency, []).append(rid)
+    readers = tuple([Reader(agency, agencies[agency].rung, tuple(held[agency])) for agency in sorted(held)])
+    model, reasons = p.watch.reasons(household, now)
+    p.emit("household", "", HouseholdOut(household, now, readers, score_ppm, model, reasons))
 
 
 def _hide(p: Partnership, household: bytes, before: int | None, now: int) -> None:
@@ -200,8 +202,9 @@ def _hide(p: Partnership, household: bytes, before: int | None, now: int) -> Non
     if before is None:
         return
     del p.tables["shown"][household]
-    for agency, entry in sorted(p.registered().agencies.items()):
-        p.emit("household", agency, HouseholdOut(household, now, entry.rung))
+    agencies = p.registered().agencies
+    readers = tuple(Reader(agency, agencies[agency].rung) for agency in sorted(agencies))
+    p.emit("household", "", HouseholdOut(household, now, readers))
 
 
 def _tell(p: Partnership, key: str, body: Any, now: int) -> None:

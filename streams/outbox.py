@@ -44,16 +44,23 @@ class PresenceOut(msgspec.Struct, frozen=True, array_like=True):
     own: tuple[bytes, ...]
 
 
+class Reader(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An agency that holds a household: its rung and its own records."""
+
+    agency: str
+    rung: int
+    own: tuple[bytes, ...] = ()
+
+
 class HouseholdOut(msgspec.Struct, frozen=True, array_like=True):
-    """A household's score for one agency, or for the operators; `score_ppm` is None where the household is gone."""
+    """A household's score for the agencies that hold it and for the operators; None where the household is gone."""
 
     household: bytes
     as_of_at: int
-    rung: int
+    readers: tuple[Reader, ...]
     score_ppm: int | None = None
     model: str = ""
     factors: tuple[Part, ...] = ()
-    own: tuple[bytes, ...] = ()
 
 
 class RowOut(msgspec.Struct, frozen=True, array_like=True):
@@ -108,13 +115,13 @@ class Cutter:
     def __init__(self, entity_key: bytes) -> None:
         self._entity_key = entity_key
         self._cuts: dict[str, Callable[[Out], Message]] = {
-            "alert": self._alert, "presence": self._presence, "view": self._view, "household": self._household,
-            "link": self._link, "score": self._score, "dead_letter": self._dead_letter,
+            "alert": self._alert, "presence": self._presence, "view": self._view, "link": self._link,
+            "dead_letter": self._dead_letter,
         }  # fmt: skip
 
     def __call__(self, out: Out) -> list[Message]:
         """Messages that one output becomes."""
-        return [self._cuts[out.kind](out)]
+        return self._household(out) if out.kind == "household" else [self._cuts[out.kind](out)]
 
     def entity_id(self, agency: str, subject: bytes) -> str:
         """Id of a person or household as this agency knows it: hex of 16 bytes."""
@@ -164,17 +171,20 @@ class Cutter:
         topic = topology.PRESENCE.name.format(team=out.to)
         return Message(topic, notice["notice_id"].encode(), codec.encode("presence", message))
 
-    def _household(self, out: Out) -> Message:
+    def _household(self, out: Out) -> list[Message]:
         body = msgspec.msgpack.decode(out.body, type=HouseholdOut)
-        key = f"household:{self.entity_id(out.to, body.household)}"
-        text = None
-        if body.score_ppm is not None:
-            fields: dict[str, Any] = {"records": [rid.hex() for rid in body.own], "model": body.model,
-                                      "factors": _factors(body.factors, body.rung)}  # fmt: skip
-            if body.rung >= RUNG_SUMMARY:
-                fields["score_ppm"] = body.score_ppm
-            text = msgspec.json.encode(fields).decode()
-        return self._row(out.to, "household", key, body.as_of_at, text)
+        messages = [] if body.score_ppm is None else [self._score(out, body)]
+        for reader in body.readers:
+            key = f"household:{self.entity_id(reader.agency, body.household)}"
+            text = None
+            if body.score_ppm is not None:
+                fields: dict[str, Any] = {"records": [rid.hex() for rid in reader.own], "model": body.model,
+                                          "factors": _factors(body.factors, reader.rung)}  # fmt: skip
+                if reader.rung >= RUNG_SUMMARY:
+                    fields["score_ppm"] = body.score_ppm
+                text = msgspec.json.encode(fields).decode()
+            messages.append(self._row(reader.agency, "household", key, body.as_of_at, text))
+        return messages
 
     def _view(self, out: Out) -> Message:
         body = msgspec.msgpack.decode(out.body, type=RowOut)
@@ -189,8 +199,7 @@ class Cutter:
         fields = {"partnership": out.partnership, **msgspec.structs.asdict(body)}
         return Message(topology.LINKS.name, out.partnership.encode(), codec.encode("link_change", fields))
 
-    def _score(self, out: Out) -> Message:
-        body = msgspec.msgpack.decode(out.body, type=HouseholdOut)
+    def _score(self, out: Out, body: HouseholdOut) -> Message:
         household = self.entity_id(OPERATORS, body.household)
         message = {"partnership": out.partnership, "household": household, "as_of_at": body.as_of_at,
                    "score_ppm": body.score_ppm or 0, "model": body.model,

@@ -76,12 +76,12 @@ class Partnership:
     def ready(self) -> None:
         """Build everything that is derived from the tables: called once after a fold."""
         row = self.tables["controls"].get("register")
-        self.register = registers.parse_register(row.body) if row else None
+        self._take_register(registers.parse_register(row.body) if row else None)
         self.ciphers = {key: self.open_key(sealed) for key, sealed in self.tables["keys"].items()}
         self.graph = LinkGraph(self.model, self.tables)
-        self.history: dict[bytes, list[tuple[int, bytes]]] = {}
+        self.history: dict[bytes, list[tuple[int, bytes, Contribution]]] = {}
         for event, contribution in self.tables["events"].items():
-            insort(self.history.setdefault(contribution.record, []), (contribution.occurred_at, event))
+            insort(self.history.setdefault(contribution.record, []), (contribution.occurred_at, event, contribution))
         self._waiting: list[tuple[int, bytes]] = sorted(
             (record.waiting_since + ORPHAN_MS, rid)
             for rid, record in self.tables["records"].items()
@@ -94,6 +94,7 @@ class Partnership:
         self.notices = presence.Register(self.name, self.tables, self.graph)
         if self.register is not None:
             self.notices.directory = _directory(self.register)
+        self.watermark: int | None = None
         self.watch = Watch(self.name, self.keyring.entity_key, self.tables, Facts(self))
         self.watch.ready()
         self.model_told: tuple[str, int, str] | None = None
@@ -113,11 +114,13 @@ class Partnership:
         """
         return crypto.Aead(crypto.hpke_open(self.keyring.platform_private, row.sealed, PAYLOAD_KEY_INFO))
 
+    def _take_register(self, register: registers.Register | None) -> None:
+        self.register = register
+        self._origins = {} if register is None else _agency_topics(tuple(sorted(register.agencies)))
+
     def agency_of(self, origin: str) -> str:
         """The agency whose topic this is; empty where it belongs to none."""
-        if self.register is None or origin == topology.CONTROLS.name:
-            return ""
-        return _agency_topics(tuple(sorted(self.register.agencies))).get(origin, "")
+        return self._origins.get(origin, "")
 
     def registered(self) -> registers.Register:
         """The register; a message of an agency is only handled while there is one."""
@@ -132,8 +135,10 @@ class Partnership:
             registers.BadControl: Its body cannot take effect; the old one stays.
         """
         if name == "register":
-            self.register = registers.parse_register(row.body)
-            self.notices.directory = _directory(self.register)
+            register = registers.parse_register(row.body)
+            self._take_register(register)
+            self.notices.directory = _directory(register)
+            self.watermark = None
         elif name == "rules" and (refused := self.watch.control(row.body, row.version, now)):
             raise registers.BadControl(refused)
         self.tables["controls"][name] = row
@@ -152,6 +157,7 @@ class Partnership:
     def put_feed(self, agency: str, source: str, feed: Feed, **changes: Any) -> None:
         """Store a feed's row with some fields changed."""
         self.tables["feeds"][f"{agency}/{source}"] = msgspec.structs.replace(feed, **changes)
+        self.watermark = None
         if "live" in changes:
             self._refresh_live()
 
@@ -183,7 +189,7 @@ class Partnership:
         if event in self.tables["events"]:
             self._out_of_history(event)
         self.tables["events"][event] = contribution
-        insort(self.history.setdefault(contribution.record, []), (contribution.occurred_at, event))
+        insort(self.history.setdefault(contribution.record, []), (contribution.occurred_at, event, contribution))
         self._count_waiting(contribution.record, 1)
 
     def drop_event(self, event: bytes) -> None:
@@ -193,12 +199,12 @@ class Partnership:
 
     def drop_events(self, rid: bytes) -> None:
         """Forget all events of a record."""
-        for _, event in tuple(self.history.get(rid, ())):
+        for _, event, _ in tuple(self.history.get(rid, ())):
             self.drop_event(event)
 
     def _out_of_history(self, event: bytes) -> None:
         known: Contribution = self.tables["events"][event]
-        self.history[known.record].remove((known.occurred_at, event))
+        self.history[known.record].remove((known.occurred_at, event, known))
         self._count_waiting(known.record, -1)
 
     def _count_waiting(self, rid: bytes, change: int) -> None:
@@ -208,8 +214,7 @@ class Partnership:
 
     def contributions(self, rid: bytes) -> list[Contribution]:
         """A record's contributions in (occurred_at, event pseudonym) order."""
-        events = self.tables["events"]
-        return [events[event] for _, event in self.history.get(rid, ())]
+        return [contribution for _, _, contribution in self.history.get(rid, ())]
 
     def kind(self, rid: bytes) -> str:
         """Kind of agency that holds a record."""
@@ -314,10 +319,12 @@ class Facts:
 
     def watermark(self, now: int) -> int:
         """Until when every feed has told all it knows."""
-        register = self._p.registered()
-        beats = [self._p.feed(agency, source).beat_at
-                 for agency, entry in register.agencies.items() for source in entry.sources]  # fmt: skip
-        return min(beats, default=now)
+        p = self._p
+        if p.watermark is None:  # asked at every look, changed by a heartbeat
+            agencies = p.registered().agencies.items()
+            beats = (p.feed(agency, source).beat_at for agency, entry in agencies for source in entry.sources)
+            p.watermark = min(beats, default=now)
+        return p.watermark
 
     def behind(self, now: int) -> tuple[tuple[str, int], ...]:
         """Agencies whose feed is past its limit, with seconds."""

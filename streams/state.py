@@ -66,25 +66,16 @@ class Spec(NamedTuple):
     value: Any
 
 
-class Tables(Mapping[str, Table[Any, Any]]):
-    """All tables of one partnership, by name."""
+class Tables(dict[str, Table[Any, Any]]):
+    """All tables of one partnership, by name; which there are does not change."""
 
     def __init__(self, partnership: str, specs: tuple[Spec, ...]) -> None:
         self.partnership = partnership
         self._tables: list[Table[Any, Any]] = [Table() for _ in specs]
         self._decoders = [msgspec.msgpack.Decoder(spec.value) for spec in specs]
-        self._by_name = {spec.name: table for spec, table in zip(specs, self._tables, strict=True)}
-        if len(self._by_name) != len(specs):
+        super().__init__((spec.name, table) for spec, table in zip(specs, self._tables, strict=True))
+        if len(self) != len(specs):
             raise ValueError("two tables of one name: one would hide the other")
-
-    def __getitem__(self, name: str) -> Table[Any, Any]:
-        return self._by_name[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._by_name)
-
-    def __len__(self) -> int:
-        return len(self._by_name)
 
     def take_delta(self) -> list[Change]:
         """Rows changed since the last call, each once, in the order of first change."""
@@ -113,8 +104,8 @@ class Out(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One output of `step`, uncut: the publisher cuts it to the receiver's protocol.
 
     Attributes:
-        kind: `alert`, `presence`, `household`, `view`, `link`, `score` or `dead_letter`.
-        to: Team for alert and presence, agency for household, view and dead_letter, empty for the operators' topics.
+        kind: `alert`, `presence`, `household`, `view`, `link` or `dead_letter`.
+        to: Team for alert and presence, agency for view and dead_letter, else empty: the body says who reads it.
         partnership: Partnership.
         body: msgpack of the message by kind; see streams/outbox.py.
     """

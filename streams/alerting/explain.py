@@ -48,16 +48,14 @@ def explain(model: Model, household: Household, scored: Scored, now: int) -> tup
         Parts, the heaviest first; their `weight_milli` sum to the log-odds in thousandths, rounded down.
     """
     by_feature = parts(model, scored.x)
-    share = _shares(household.contributions, now)
+    share, newest = _families(household.contributions, now)
     whole = sum(share[:ADVERSE])
     shared = sum(by_feature[place] for place in TOTALS)
     own = [by_feature[family] + (shared * share[family] // whole if whole else 0) for family in range(ADVERSE)]
     own.append(by_feature[PROTECTIVE] + by_feature[PROTECTIVE_TOTAL])
     agencies = sum(by_feature[place] for place in AGENCY_PARTS)
     total = model.intercept + sum(by_feature)
-    named = [
-        (FAMILIES[family], own[family], *_source(household.contributions, family, now)) for family in range(SHOWN)
-    ]
+    named = [(FAMILIES[family], own[family], *_source(newest[family], now)) for family in range(SHOWN)]
     named += [("agencies", agencies, "", 0), ("base", total - sum(own) - agencies, "", 0)]
     return tuple(
         Part(family, milli, kind, age)
@@ -79,25 +77,27 @@ def _milli(micro: list[int]) -> list[int]:
     return out
 
 
-def _shares(contributions: tuple[Contribution, ...], now: int) -> list[int]:
-    """How much of the adverse total at 120 days each family is; integers, equal in any order."""
-    share = [0] * len(FAMILIES)
+def _families(contributions: tuple[Contribution, ...], now: int) -> tuple[list[int], list[tuple[int, int] | None]]:
+    """By family: how much of the adverse total at 120 days it is, and its newest event as (when, kind of agency).
+
+    The shares are integers, so equal in any order; of two events of one moment the higher kind counts.
+    """
+    share: list[int] = [0] * len(FAMILIES)
+    newest: list[tuple[int, int] | None] = [None] * len(FAMILIES)
     for one in contributions:
-        age = now - one.occurred_at
-        if age >= 0 and not one.outcome:
-            for family, severity in one.factors:
-                share[family] += int(severity * UNIT * exp(-RATE_120 * age))
-    return share
+        at = one.occurred_at
+        if at > now or one.outcome:
+            continue
+        unit = UNIT * exp(RATE_120 * (at - now))
+        kind = one.agency_kind
+        for family, severity in one.factors:
+            share[family] += int(severity * unit)
+            known = newest[family]
+            if known is None or (at, kind) > known:
+                newest[family] = (at, kind)
+    return share, newest
 
 
-def _source(contributions: tuple[Contribution, ...], family: int, now: int) -> tuple[str, int]:
+def _source(newest: tuple[int, int] | None, now: int) -> tuple[str, int]:
     """Kind of agency of a family's newest event, and its age in days."""
-    newest = max(
-        (
-            (one.occurred_at, one.agency_kind)
-            for one in contributions
-            if one.occurred_at <= now and not one.outcome and any(f == family for f, _ in one.factors)
-        ),
-        default=None,
-    )
     return ("", 0) if newest is None else (AGENCY_KINDS[newest[1]], (now - newest[0]) // DAY_MS)

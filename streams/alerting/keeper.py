@@ -19,9 +19,10 @@ from streams.alerting.rules import Rules
 from streams.alerting.schedule import Schedule
 from streams.alerting.telling import Sight, Teller, Terms
 from streams.risk import steer
+from streams.risk.contribution import Contribution
 from streams.risk.examples import GAP_MS, take
 from streams.risk.features import vector
-from streams.risk.household import Facts, Household, read
+from streams.risk.household import Facts, Household, read, with_event
 from streams.risk.model import Scored, score
 from streams.risk.steer import Steering
 from streams.risk.study import ONLY, Scholar
@@ -68,6 +69,16 @@ class Keeper:
     def changed(self, key: bytes) -> None:
         """The facts of a household changed: it has to be read again."""
         self._households.pop(key, None)
+        self._seen.pop(key, None)
+
+    def happened(self, key: bytes, event: Contribution) -> None:
+        """One event came to a household, and nothing else changed."""
+        known = self._households.get(key)
+        grown = known and with_event(known, event)
+        if grown is None:
+            self._households.pop(key, None)
+        else:
+            self._households[key] = grown
         self._seen.pop(key, None)
 
     def household(self, key: bytes) -> Household:

@@ -53,24 +53,6 @@ class Notice(msgspec.Struct, frozen=True, array_like=True, gc=False):
     correction: str
 
 
-class ScoreNotice(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a household scores now.
-
-    Attributes:
-        score_ppm: For escalation; -1 where no child is scored.
-        level_ppm: Open episodes included; -1 where there is no child.
-        child: Person it is about, or empty.
-        factors: Reasons, the heaviest first.
-        model: Version and stage.
-    """
-
-    score_ppm: int
-    level_ppm: int
-    child: bytes
-    factors: tuple[Part, ...]
-    model: str
-
-
 class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An alert that was raised, kept so that it can be updated, ended and answered.
 

@@ -17,7 +17,7 @@ from streams.alerting.explain import explain
 from streams.alerting.grouping import Members, parted
 from streams.alerting.keeper import Keeper
 from streams.alerting.machine import Watched
-from streams.alerting.notice import Alert, Notice, ScoreNotice
+from streams.alerting.notice import Alert, Notice, Part
 from streams.alerting.opening import Opening, teaches
 from streams.alerting.responses import answer
 from streams.alerting.rules import Refused, Rules, parse_rules
@@ -107,7 +107,6 @@ class Watch:
         self._scholar = Scholar(tables, facts)
         self._opening = Opening(tables, facts, self._scholar)
         self._keeper = Keeper(key, tables, facts, self._scholar)
-        self._fresh: set[bytes] = set()
         self._roll: Roll | None = None
         self._rules: Rules | None = None
 
@@ -155,10 +154,22 @@ class Watch:
             self._opening.start(now)
 
     def event_known(self, event: bytes, contribution: Contribution) -> None:
-        """An event came or was corrected; called before the `touched` that follows from it."""
+        """An event came or was corrected; called before the `happened` that follows from it."""
         self._opening.known(event, contribution)
-        if teaches(contribution):
-            self._fresh.add(contribution.record)
+
+    def happened(self, event: Contribution, now: int, committed_at: int | None, undone: bool) -> list[Notice]:
+        """Something happened to a record, or what was known of it was corrected (`undone`)."""
+        if self.phase != "live":
+            return self.touched((event.record,), now, committed_at, undone)
+        key = self._facts.household(event.record)
+        if undone:
+            self._keeper.changed(key)
+        else:
+            self._keeper.happened(key, event)
+        self._keeper.look(key, now, committed_at, undone=undone)
+        if teaches(event):
+            self._keeper.sample(key, now)
+        return self._keeper.said()
 
     def touched(self, records: Iterable[bytes], now: int, committed_at: int | None, undone: bool) -> list[Notice]:
         """Facts of these records changed.
@@ -169,20 +180,15 @@ class Watch:
             committed_at: Wall time at which the source committed the change.
             undone: Something was withdrawn or corrected: what stood on it may fall.
         """
-        fresh, self._fresh = self._fresh, set()
         if self.phase == "backfill":
             return []
-        home = {record: self._facts.household(record) for record in records}
-        sampled = {home[record] for record in fresh if record in home}
-        households = sorted(set(home.values()))
+        households = sorted({self._facts.household(record) for record in records})
         self._changed(households)
         if self.phase != "live":
             self._opening.changed(households, moved=False)
             return []
         for key in households:
             self._keeper.look(key, now, committed_at, undone=undone)
-            if key in sampled:
-                self._keeper.sample(key, now)
         return self._keeper.said()
 
     def moved(
@@ -233,17 +239,13 @@ class Watch:
         """Apply what a named person decided; None, or why not."""
         return answer(self._keeper.alerts, response, now)
 
-    def scored(self, household: bytes, now: int) -> ScoreNotice | None:
-        """What a household scores now, with reasons; None where there is no such household."""
+    def reasons(self, household: bytes, now: int) -> tuple[str, tuple[Part, ...]]:
+        """Model by which a household scores what it does now, and why."""
         _, known, scored = self._keeper.sight(household, now)
-        if not known.records:
-            return None
-        child = scored.child.person if scored.child else b""
-        reasons = explain(self.model, known, scored, now)
-        return ScoreNotice(scored.score_ppm, scored.level_ppm, child, reasons, self.model.name)
+        return self.model.name, explain(self.model, known, scored, now)
 
     def score_ppm(self, household: bytes, now: int) -> int | None:
-        """The same without reasons, at a tenth of the cost."""
+        """What a household scores now; None where there is no such household."""
         _, known, scored = self._keeper.sight(household, now)
         return scored.score_ppm if known.records else None
 

@@ -38,14 +38,12 @@ def next_check(model: Model, of: Sums, x: Vector, z: int, level: int) -> int | N
         ms, at least `LOOK_MS`; None if decay alone can never take it across.
     """
     down = z >= level
-    speed = room = 0.0
-    for weight, value, rate in zip(model.weights, x, rates(of, x), strict=True):
-        if weight and (weight > 0) == down:
-            speed += abs(weight) * rate / MICRO
-            room += abs(weight) * value / MICRO
+    moving = [(abs(weight), place) for place, weight in enumerate(model.weights) if weight and (weight > 0) == down]
     gap = abs(z - level) - SLACK
-    if room <= gap:
-        return None
+    if sum([weight * x[place] for weight, place in moving]) <= gap * MICRO:
+        return None  # the usual case, and before any rate is worked out
+    speed_of = rates(of, x)
+    speed = sum([weight * speed_of[place] for weight, place in moving]) / MICRO
     wait = gap / speed if speed > 0 and gap > 0 else float("inf") if gap > 0 else 0.0
     if model.weights[DISTINCT] or model.weights[DISTINCT_TOTAL]:
         step = next_step(of)

@@ -111,7 +111,7 @@ def read(facts: Facts, household: bytes) -> Household:
     for one in events:
         if one.outcome:
             onsets.setdefault(facts.cluster(one.record), []).append(one.occurred_at)
-        if one.outcome or any(family == REFERRAL for family, _ in one.factors):
+        if _assesses(one):
             assessed.append((one.occurred_at, one.occurred_at + ASSESSING_MS))
     assessed.sort()
     children = []
@@ -120,6 +120,16 @@ def read(facts: Facts, household: bytes) -> Household:
         if any(p.to_18 or p.to_25 for p in profiles):
             children.append(_child(person, profiles, sorted(onsets.get(person, ())), assessed))
     return Household(records, tuple(children), tuple(events))
+
+
+def with_event(household: Household, event: Contribution) -> Household | None:
+    """A household with one more event, or None where the event changes more of it: it has to be read again."""
+    return None if _assesses(event) else household._replace(contributions=(*household.contributions, event))
+
+
+def _assesses(event: Contribution) -> bool:
+    """Whether an event opens an assessment: an outcome, or a referral."""
+    return bool(event.outcome) or REFERRAL in [family for family, _ in event.factors]
 
 
 def _child(person: bytes, profiles: list[Profile], onsets: list[int], assessed: list[tuple[int, int]]) -> Child:

@@ -19,9 +19,7 @@ contributions = st.lists(
         agency_kind=st.integers(0, len(AGENCY_KINDS) - 1),
         kind=st.just("k"),
         occurred_at=st.integers(NOW - 900 * DAY_MS, NOW + DAY_MS),
-        factors=st.lists(
-            st.tuples(st.integers(0, len(FAMILIES) - 1), st.integers(1, 4)), max_size=4
-        ).map(tuple),
+        factors=st.lists(st.tuples(st.integers(0, len(FAMILIES) - 1), st.integers(1, 4)), max_size=4).map(tuple),
         contact=st.just(False),
         outcome=st.sampled_from(["", "", "", "need_or_plan"]),
         version=st.just((0, 0, 0)),

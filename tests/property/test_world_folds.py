@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from demo.offline import Offline
 from demo.world import World
 from streams.keys import Keyring
 from streams.partnership import Facts
-from streams.risk.household import read
+from streams.risk.household import Household, read
 from streams.state import pack_delta, unpack_delta
 from streams.step import State, make_machine
 
@@ -40,7 +41,13 @@ def _remembered(machine: State) -> list[bytes]:
     """Households that the watch remembers otherwise than they are now."""
     (town,) = machine.partnerships.values()
     keeper, facts = town.watch._keeper, Facts(town)
-    return [key for key, known in keeper._households.items() if known != read(facts, key)]
+    return [
+        key for key, known in keeper._households.items() if _in_any_order(known) != _in_any_order(read(facts, key))
+    ]
+
+
+def _in_any_order(household: Household) -> tuple[object, ...]:
+    return household.records, household.children, Counter(household.contributions)
 
 
 def _rows(delta: bytes) -> dict[tuple[int, bytes | str], bytes | None]:

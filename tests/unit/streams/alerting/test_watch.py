@@ -457,10 +457,8 @@ def test_a_split_that_takes_away_what_an_alert_stood_on_retracts_it():
 
 def test_a_score_can_be_asked_for_with_its_reasons():
     town, raised = alarmed()
-    found = town.watch.scored(b"a", town.now)
-    assert (found.score_ppm, found.child, found.factors) == (raised.score_ppm, b"a", raised.factors)
     assert town.watch.score_ppm(b"a", town.now) == raised.score_ppm
-    assert town.watch.scored(b"nobody", town.now) is None
+    assert town.watch.reasons(b"a", town.now) == (raised.model, raised.factors)
     assert town.watch.score_ppm(b"nobody", town.now) is None
 
 
