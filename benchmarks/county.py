@@ -171,7 +171,7 @@ class County:
 
     def history(self, records: int) -> Iterator[bytes]:
         """Identity and profile of each of the first records, then `EVENTS_A_PERSON` events a person."""
-        for batch in _batches(islice(self._rows, records), BATCH):
+        for batch in batches(islice(self._rows, records), BATCH):
             yield from self._enter(batch)
         people = round(records / sum(HELD.values()) * EVENTS_A_PERSON)
         for _ in range(people):
@@ -183,20 +183,18 @@ class County:
         for agency in AGENCIES:
             yield self._send(agency, "live", b"", {"records": 0, "events": 0})
 
-    def ticks(self, count: int) -> Iterator[bytes]:
-        """A tick a minute."""
-        for _ in range(count):
-            self._now += 60_000
-            yield codec.encode(
-                "journal",
-                {"kind": "tick", "received_at": self._now, "partnership": "", "origin": "", "body": b""},
-            )
+    def tick(self) -> bytes:
+        """The clock, a minute later."""
+        self._now += 60_000
+        return codec.encode(
+            "journal", {"kind": "tick", "received_at": self._now, "partnership": "", "origin": "", "body": b""}
+        )
 
     def mix(self, count: int) -> Iterator[bytes]:
         """Live messages: events, changes of identity and new records in the shares of `MIX`."""
         kinds = self._draw.choices([kind for kind, _ in MIX], [share for _, share in MIX], k=count)
         began, done = self._now, 0
-        for batch in _batches(iter(kinds), BATCH):
+        for batch in batches(iter(kinds), BATCH):
             # identities are encoded a batch at a time, as bridges do, and sent in their places
             fresh = self._enter(list(islice(self._rows, batch.count("new"))), profiles=False)
             changed = self._changed(batch.count("update"))
@@ -276,7 +274,8 @@ def _topic(agency: str, lane: str) -> str:
     return family.name.format(agency=agency)
 
 
-def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Lists of so many, the last maybe shorter."""
     source = iter(items)
     while batch := list(islice(source, size)):
         yield batch

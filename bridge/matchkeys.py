@@ -19,8 +19,11 @@ NAMES: Final = (
     "number+street5+month day", "number+given3+surname4", "street sound+year+given sound",
     "number+year+given sound", "dob+postcode", "dob+number",
     "number+street5", "number+postcode", "postcode+surname sound",
+    "number+street5 again", "number+postcode again", "postcode+surname sound again",
 )  # fmt: skip
-"""Order of `of_person`; the name is what its subkey is derived from. The last three find households."""
+"""Order of `of_person`; the name is what its subkey is derived from. The last six find households: two keys of each
+kind, because the linker takes two that are shared for a candidate however many records hold them, and people of one
+home may share nothing else."""
 
 
 def of_person(person: Person) -> list[str]:
@@ -42,7 +45,12 @@ def of_person(person: Person) -> list[str]:
     year, year_month, month_day, year_day = dob[:4], dob[:6], dob[4:], dob[:4] + dob[6:]
     pair = " ".join(sorted((given, surname))) if given and surname else ""
     sound_pair = " ".join(sorted((given_sound, surname_sound))) if given and surname else ""
-    # written out: a helper called 22 times would take longer than all of it
+    homes = (
+        f"{number}|{street5}" if number and street5 else "",
+        f"{number}|{postcode}" if number and postcode else "",
+        f"{postcode}|{surname_sound}" if postcode and surname else "",
+    )
+    # written out: a helper called 25 times would take longer than all of it
     return [
         f"{dob}|{given_sound}" if dob and given else "",
         f"{dob}|{surname_sound}" if dob and surname else "",
@@ -63,9 +71,8 @@ def of_person(person: Person) -> list[str]:
         f"{number}|{year}|{given_sound}" if number and dob and given else "",
         f"{dob}|{postcode}" if dob and postcode else "",
         f"{dob}|{number}" if dob and number else "",
-        f"{number}|{street5}" if number and street5 else "",
-        f"{number}|{postcode}" if number and postcode else "",
-        f"{postcode}|{surname_sound}" if postcode and surname else "",
+        *homes,
+        *homes,
     ]
 
 

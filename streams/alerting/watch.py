@@ -144,6 +144,11 @@ class Watch:
         return self._opening.cursor.phase
 
     @property
+    def sweeping(self) -> bool:
+        """Whether weights, rules or line have changed and some households have not been judged by them yet."""
+        return self._clock.sweeping
+
+    @property
     def model(self) -> Model:
         """What scores are made of now."""
         return self._scholar.model

@@ -1,6 +1,7 @@
 """Many records and pairs at once, as arrays: what fitting and measuring work on.
 
-Decides nothing of its own: candidates are those of postings.py and levels those of compare.py, by test.
+Decides nothing of its own: levels are those of compare.py, by test. Its candidates share any live key, which is more
+than those of postings.py: to tell classes apart, pairs that are no match are wanted too.
 """
 
 from __future__ import annotations

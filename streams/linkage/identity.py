@@ -117,7 +117,10 @@ _UNPACK: Final = tuple(struct.Struct(f"<{count}Q").unpack for count in range(max
 
 
 def blocking_keys(identity: Identity) -> frozenset[int]:
-    """Every blocking key: matchkeys, bands and, where present, identifier tokens (their first 8 bytes)."""
+    """Every blocking key: matchkeys, bands and, where present, both halves of identifier tokens.
+
+    Two keys of one token, because two that are shared make a candidate however many records hold them.
+    """
     matchkeys, bands, tokens = identity.matchkeys, identity.bands, identity.tokens
     keys = _UNPACK[len(matchkeys) // BLOCK_BYTES](matchkeys)
     if bands:
@@ -126,5 +129,5 @@ def blocking_keys(identity: Identity) -> frozenset[int]:
         return frozenset(keys)
     for part in _TOKEN_SLICES:
         if tokens[part] != _NO_TOKEN:
-            keys += _UNPACK[1](tokens[part][:BLOCK_BYTES])
+            keys += _UNPACK[TOKEN_BYTES // BLOCK_BYTES](tokens[part])
     return frozenset(keys)

@@ -45,7 +45,8 @@ class LinkModel(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         tie: Milli-bits from which a pair is of one household. At 0 neighbours of one surname were tied: precision
             of households on the demo's world .986, at 2,000 it is 1.000 with the same recall.
         clip: Largest weight of one pair in an average, either sign.
-        posting_max: Records sharing one blocking key above which the key counts for nothing.
+        alone_max: Records sharing one blocking key up to which it makes them candidates alone.
+        posting_max: Up to which it does with another; above, it counts for nothing.
         component_max: Records in one component above which its edge threshold is raised.
         household_max: Records in one household above which its tie threshold is raised.
     """
@@ -64,6 +65,7 @@ class LinkModel(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     merge: int = 2_000
     tie: int = 2_000
     clip: int = 10_000
+    alone_max: int = 6
     posting_max: int = 100
     component_max: int = 200
     household_max: int = 40
@@ -80,8 +82,9 @@ class LinkModel(msgspec.Struct, frozen=True, dict=True, kw_only=True):
             if len(row) != LEVELS - 1 or list(row) != sorted(row, reverse=True):
                 message = f"expected {LEVELS - 1} falling cuts a field"
                 raise ValueError(message)
-        if not self.tie <= self.edge or min(self.posting_max, self.component_max, self.household_max) < 2:
-            message = "expected tie <= edge and limits of at least 2"
+        limits = (self.alone_max, self.component_max, self.household_max)
+        if not self.tie <= self.edge or min(limits) < 2 or self.alone_max > self.posting_max:
+            message = "expected tie <= edge, limits of at least 2 and alone_max <= posting_max"
             raise ValueError(message)
         flat = [weight for table in weights for row in table for weight in row]
         flat += [

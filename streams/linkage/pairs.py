@@ -31,9 +31,7 @@ class Pairs:
         self._shapes: dict[bytes, Shape] = {}
         self._edges: dict[bytes, dict[bytes, int]] = {}  # a record without edges has no entry
         self._ties: dict[bytes, dict[bytes, int]] = {}  # an entry says that the record's neighbours are known
-        self._postings = Postings(model.posting_max)
-        for record, identity in identities.items():
-            self._postings.enter(record, blocking_keys(identity), set())
+        self._postings = Postings(model.alone_max, model.posting_max, identities)
 
     def edges(self, record: bytes) -> Mapping[bytes, int]:
         """Candidates that reach the automatic threshold, with their link score in milli-bits."""
@@ -61,6 +59,7 @@ class Pairs:
 
     def trim(self) -> None:
         """Drop what was worked out, once it is too much; only between two changes."""
+        self._postings.pack_if_due()
         if len(self._ties) > self._remembered_max:
             self._ties.clear()
             self._edges.clear()
@@ -75,18 +74,17 @@ class Pairs:
             touched: Receives the ends of every edge or tie that changes, here and in the methods below.
         """
         found: set[bytes] = set()
-        retired = self._postings.enter(record, blocking_keys(self._identities[record]), found)
+        passed = self._postings.enter(record, blocking_keys(self._identities[record]), found)
         self._learn(record, found)
         touched.add(record)
-        for key in retired:
-            self._retire(key, touched)
+        for key in passed:
+            self._recheck(key, touched)
 
     def leave(self, record: bytes, touched: set[bytes]) -> None:
         """Let go of a record that is still in the identities."""
         self.forget(record, touched)
-        revived = self._postings.leave(record, blocking_keys(self._identities[record]))
-        for key in revived:
-            self._revive(key, touched)
+        for key in self._postings.leave(record, blocking_keys(self._identities[record])):
+            self._recheck(key, touched)
 
     def forget(self, record: bytes, touched: set[bytes]) -> None:
         """Drop what is known of a record, before its encodings change."""
@@ -100,12 +98,10 @@ class Pairs:
     def change(self, record: bytes, old: Identity, touched: set[bytes]) -> None:
         """Take in a record's new encodings after `forget` under the old ones."""
         before, after = blocking_keys(old), blocking_keys(self._identities[record])
-        revived = self._postings.leave(record, before - after)
-        retired = self._postings.enter(record, after - before, set())
-        for key in revived:
-            self._revive(key, touched)
-        for key in retired:
-            self._retire(key, touched)
+        crossed = self._postings.leave(record, before - after)
+        crossed += self._postings.enter(record, after - before, set())
+        for key in crossed:
+            self._recheck(key, touched)
         self._learn(record, self._postings.candidates(record, after))
         touched.add(record)
 
@@ -160,30 +156,23 @@ class Pairs:
             if not edges:
                 del self._edges[record]
 
-    def _retire(self, key: int, touched: set[bytes]) -> None:
-        """A key has become too common: pairs that share no other live key are no candidates any more."""
-        members = set(self._postings.members(key))
-        for one in members:
-            if one not in self._ties:
-                touched.add(one)
-                continue
-            mine = None
-            for other in [other for other in self._ties[one] if other in members]:
-                mine = mine or blocking_keys(self._identities[one])
-                shared = mine & blocking_keys(self._identities[other])
-                if not any(map(self._postings.live, shared)):
-                    self._drop(one, other)
-                    self._drop(other, one)
-                    touched.update((one, other))
-
-    def _revive(self, key: int, touched: set[bytes]) -> None:
-        """A key counts again: its pairs are candidates."""
-        for one, other in combinations(self._postings.members(key), 2):
-            if other in self._ties.get(one, NONE) or one in self._ties.get(other, NONE):
-                continue
-            self._join(one, other, touched)
+    def _recheck(self, key: int, touched: set[bytes]) -> None:
+        """A key has crossed a limit: pairs of its records may have become candidates, or are none any more."""
+        members = list(self._postings.members(key))
+        keys = [blocking_keys(self._identities[member]) for member in members]
+        for (one, some), (other, others) in combinations(zip(members, keys, strict=True), 2):
+            mine, theirs = self._ties.get(one), self._ties.get(other)
+            tied = (mine is not None and other in mine) or (theirs is not None and one in theirs)
+            joined = self._postings.join(some & others)
+            if tied and not joined:
+                self._drop(one, other)
+                self._drop(other, one)
+                touched.update((one, other))
+            elif not tied and (joined or (mine is None and theirs is None)):  # nobody remembers: it may have been
+                self._join(one, other, touched)
 
     def _join(self, one: bytes, other: bytes, touched: set[bytes]) -> None:
+        """Score a pair; where it is a tie, tell and remember it."""
         first, second = self._shape(one), self._shape(other)
         if first[0] != second[0]:
             return

@@ -64,7 +64,8 @@ class Batch:
         sizes = Counter(key for some in keys.values() for key in some)
         edges, ties = {}, {}
         for a, b in combinations(sorted(self.records), 2):
-            if not any(sizes[key] <= self.model.posting_max for key in keys[a] & keys[b]):
+            shared = [sizes[key] for key in keys[a] & keys[b] if sizes[key] <= self.model.posting_max]
+            if len(shared) < 2 and not any(size <= self.model.alone_max for size in shared):
                 continue
             score = self.score(a, b)
             if score is None or self.said.get((a, b)) == "cannot":

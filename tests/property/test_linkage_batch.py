@@ -40,10 +40,11 @@ steps = st.one_of(
 )
 histories = st.lists(steps, max_size=40)
 models = st.builds(
-    lambda posting, component, household, edge, merge: model(
-        posting_max=posting, component_max=component, household_max=household, edge=edge, merge=merge
+    lambda limits, component, household, edge, merge: model(
+        alone_max=limits[0], posting_max=limits[1], component_max=component, household_max=household, edge=edge,
+        merge=merge,
     ),
-    st.sampled_from([2, 3, 5, 100]), st.sampled_from([2, 4, 200]), st.sampled_from([2, 5, 40]),
+    st.sampled_from([(2, 2), (2, 3), (3, 3), (2, 5), (3, 100), (6, 100)]), st.sampled_from([2, 4, 200]), st.sampled_from([2, 5, 40]),
     st.sampled_from([0, 4_250]), st.sampled_from([0, 2_000, 6_000]),
 )  # fmt: skip
 
@@ -91,7 +92,7 @@ class World:
 
 @settings(max_examples=150, deadline=None)
 @given(models, histories, st.sampled_from([0, 3, 1 << 17]))
-@example(model(posting_max=2), [], 0)
+@example(model(alone_max=2, posting_max=2), [], 0)
 def test_any_history_equals_batch_on_the_survivors(
     chosen: Any, history: list[tuple[Any, ...]], remembered_max: int
 ) -> None:
@@ -151,7 +152,7 @@ def test_hundred_records_in_any_order_with_restarts(seed: int) -> None:
                   "number": str(order.randrange(9)), "street": order.choice(STREETS)[1]}, epoch=order.choice([1, 1, 1, 2]))
         for _ in range(100)
     ]  # fmt: skip
-    chosen = model(posting_max=12, component_max=9, household_max=11)
+    chosen = model(alone_max=4, posting_max=12, component_max=9, household_max=11)
     facts = [(b"%03d" % number, someone) for number, someone in enumerate(pool)]
     batch = Batch(chosen, dict(facts), {})
     order.shuffle(facts)

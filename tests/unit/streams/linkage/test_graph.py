@@ -131,9 +131,9 @@ def test_a_suggestion_is_a_weaker_pair_that_is_not_linked() -> None:
 
 def test_a_household_too_large_to_be_one_falls_apart_into_people() -> None:
     street = {b"%03d" % number: identity({**ANNA, "given": "", "dob": ""}) for number in range(12)}
-    made = graph(street, household_max=5)
+    made = graph(street, alone_max=12, household_max=5)
     assert {made.household(record) for record in street} == set(street)
-    assert len(graph(street, household_max=12).household_records(b"000")) == 12
+    assert len(graph(street, alone_max=12, household_max=12).household_records(b"000")) == 12
 
 
 def test_one_value_that_many_share_is_bounded_and_exact() -> None:

@@ -55,6 +55,8 @@ def test_a_shape_has_an_integer_a_field_and_the_tokens_there_are() -> None:
 
 def test_blocking_keys_are_matchkeys_bands_and_the_tokens_there_are() -> None:
     one = identity({**ANNA, "nhs": "9434765919"})
-    expected = [one.matchkeys[at : at + 8] for at in range(0, len(one.matchkeys), 8)] + [one.tokens[:8]]
+    expected = [one.matchkeys[at : at + 8] for at in range(0, len(one.matchkeys), 8)] + [
+        one.tokens[:8], one.tokens[8:16],
+    ]  # fmt: skip
     assert blocking_keys(one) == {int.from_bytes(key, "little") for key in expected}
     assert blocking_keys(identity({})) == frozenset()
