@@ -9,7 +9,7 @@ RUN := .venv/bin
 STAMP := .venv/.installed
 TYPED_AT := $(shell date +%s.%N)
 
-.PHONY: help install demo test check check-long graph chaos offline bench-engine bench-latency bench-linkage bench-alerts bench-encoding
+.PHONY: help install demo test check check-long graph chaos offline bench-engine bench-latency bench-growth bench-recovery bench-linkage bench-alerts bench-encoding
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -49,5 +49,12 @@ offline: install ## the demo's figures without its stack, in simulated time
 chaos: install ## half an hour of faults on the real broker, then judgement; CHAOS_SECONDS=n for less
 	@$(RUN)/python -m tests.chaos.drive
 
-bench-engine bench-latency bench-linkage bench-alerts bench-encoding: install ## one table and a last line of JSON
+PEERS := .venv-peers/.installed
+$(PEERS): $(STAMP) benchmarks/peers/requirements.txt
+	@$(RUN)/uv venv --quiet --clear --python $(RUN)/python .venv-peers
+	@$(RUN)/uv pip sync --quiet --python .venv-peers/bin/python benchmarks/peers/requirements.txt
+	@touch $@
+
+bench-engine: $(PEERS)
+bench-engine bench-latency bench-growth bench-recovery bench-linkage bench-alerts bench-encoding: install ## one table and a last line of JSON
 	@$(RUN)/python -m benchmarks.$(@:bench-%=%)

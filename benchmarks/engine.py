@@ -1,10 +1,13 @@
-"""What hosting `step` costs: a worker on one core over a preloaded journal, beside the same step without Kafka.
+"""What the engine does a second, and what hosting `step` costs, beside other engines doing the same.
 
-    python -m benchmarks.engine            # BENCH_QUICK=1 stays under a minute
+    make bench-engine                      # BENCH_QUICK=1 stays under a minute: small, once, figures only indicative
 
-The machine is the bare count (streams/tools/tally.py), so that what is measured is fetch, decode, delta, seal,
-commit and acknowledgement, not linkage. Medians of several runs; CPU is that of the worker process. The last line
-is JSON.
+Two jobs. `bare` is a recoverable count (streams/tools/tally.py), so that what is measured is fetch, decode, delta, seal,
+commit and acknowledgement. The other is the real `step` on a county (benchmarks/partition.py): live, sealed, opened and
+committed, 100,000 people in state, the mix of benchmarks/county.py. Each on a worker pinned to one core over a
+preloaded journal, in a plain loop without Kafka, and on Quix Streams with its changelog (benchmarks/peers/quix.py,
+which says its settings); the bare one also in an ordinary Faust table and in a consumer that can recover nothing.
+Medians of several runs; CPU is that of the process. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -18,50 +21,59 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import confluent_kafka as ck
+from confluent_kafka.admin import AdminClient, NewTopic
 
+from benchmarks import encoding
 from benchmarks.bare import make_machine
+from benchmarks.partition import CHUNK, Partition, prepare
 from demo.stack import PLATFORM, Stack
 from schemas import codec
 from tests.chaos.fleet import Fleet
 from topology import JOURNAL_PARTITIONS
 
 QUICK = os.environ.get("BENCH_QUICK") == "1"
-EVENTS = 100_000 if QUICK else 300_000
+BARE = 60_000 if QUICK else 300_000  # events
+FAUST = 5_000 if QUICK else 30_000
+RECORDS = 3_000 if QUICK else 220_000  # 100,000 people
+EVENTS = 3_000 if QUICK else 60_000
 RUNS = 1 if QUICK else 3
 KEYS = 5000
-CHUNK = 1000
 CORE = (os.cpu_count() or 1) - 1
 TICKS_A_S = os.sysconf("SC_CLK_TCK")
+PEERS = Path(__file__).parents[1] / ".venv-peers" / "bin" / "python"
 
 
-def entries(number: int, seed: int = 1) -> list[bytes]:
-    """Journal entries with bodies of 100 bytes; the first of them the key."""
+class Rate(NamedTuple):
+    """Events a second, and CPU µs an event."""
+
+    eps: float
+    cpu_us: float
+
+
+def entries(number: int, seed: int = 1) -> list[tuple[bytes, bytes]]:
+    """Key and journal entry; the body of 100 bytes begins with the key."""
     rng = random.Random(seed)
-    return [
-        codec.encode("journal", {
-            "kind": "message", "received_at": at, "partnership": "bare", "origin": "events-police",
-            "body": (b"%08d" % rng.randrange(KEYS)).ljust(100, b"."),
-        })
-        for at in range(number)
-    ]  # fmt: skip
+    made = []
+    for at in range(number):
+        key = b"%08d" % rng.randrange(KEYS)
+        message = {"kind": "message", "received_at": at, "partnership": "bare", "origin": "events-police",
+                   "body": key.ljust(100, b".")}  # fmt: skip
+        made.append((key, codec.encode("journal", message)))
+    return made
 
 
-def plain_loop(journal: list[bytes]) -> tuple[float, float]:
-    """The same step, no Kafka.
-
-    Returns:
-        Events a second; CPU µs an event.
-    """
-    machine = make_machine(0, None)
+def plain_loop(machine: Any, journal: list[bytes]) -> Rate:
+    """The same step, no Kafka."""
     began, cpu = time.perf_counter(), time.process_time()
     for first in range(0, len(journal), CHUNK):
         machine.step(journal[first : first + CHUNK])
-    return len(journal) / (time.perf_counter() - began), 1e6 * (time.process_time() - cpu) / len(journal)
+    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+    return Rate(len(journal) / wall, 1e6 * cpu / len(journal))
 
 
 def raw_loop(stack: Stack) -> float:
@@ -72,7 +84,7 @@ def raw_loop(stack: Stack) -> float:
     consumer.assign([ck.TopicPartition("journal", number, 0) for number in range(JOURNAL_PARTITIONS)])
     counts: dict[bytes, int] = {}
     seen, began = 0, 0.0
-    while seen < EVENTS:
+    while seen < BARE:
         for message in consumer.consume(1, 5) + consumer.consume(10_000, 0):
             began = began or time.perf_counter()
             key = message.value()[-100:]
@@ -82,46 +94,55 @@ def raw_loop(stack: Stack) -> float:
     return seen / (time.perf_counter() - began)
 
 
-def preload(stack: Stack, journal: list[bytes]) -> None:
-    """Fill the journal, evenly."""
-    producer = ck.Producer(stack.kafka("intake") | {"linger.ms": 20, "compression.type": "lz4"})
-    for number, entry in enumerate(journal):
-        producer.produce("journal", entry, partition=number % JOURNAL_PARTITIONS)
+def fill(
+    stack: Stack, topic: str, values: Iterable[tuple[bytes | None, bytes]], partition: int | None = None
+) -> None:
+    """Preload a topic: by key, one partition, or evenly."""
+    producer = ck.Producer(stack.kafka("admin") | {"linger.ms": 20, "compression.type": "lz4", "log_level": 0})
+    for number, (key, value) in enumerate(values):
+        if partition is not None or key is None:
+            at = number % JOURNAL_PARTITIONS if partition is None else partition
+            producer.produce(topic, value, key, partition=at)
+        else:
+            producer.produce(topic, value, key)
         if number % 2000 == 0:
-            producer.poll(0)
+            producer.poll(0.01)
     if producer.flush(60):
-        raise RuntimeError("journal not preloaded")
+        raise RuntimeError(f"{topic} not preloaded")
 
 
-def worker(fleet: Fleet, port: int) -> tuple[float, float]:
-    """One worker, pinned, from its first commit to the end of the journal.
+def create(stack: Stack, *topics: str) -> None:
+    """Topics of the peers."""
+    admin = AdminClient(stack.kafka("admin"))
+    made = admin.create_topics([NewTopic(topic, JOURNAL_PARTITIONS, 1) for topic in topics])
+    for future in made.values():
+        future.result(30)
 
-    Returns:
-        Events a second; CPU µs an event.
-    """
+
+def worker(settings: Path, events: int, port: int) -> Rate:
+    """One worker, pinned, from its first commit to the end of the journal."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "streams.runtime.worker", "--config", str(fleet.settings("worker")),
-         "--metrics-port", str(port)],
+        [sys.executable, "-m", "streams.runtime.worker", "--config", str(settings), "--metrics-port", str(port)],
         stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     os.sched_setaffinity(process.pid, {CORE})
     try:
-        first, last = _watch(process, port)
+        first, last = _watch(process, port, events)
     finally:
         process.terminate()
-        process.wait(30)
-    events = last[0] - first[0]
-    return events / (last[1] - first[1]), 1e6 * (last[2] - first[2]) / events
+        process.wait(60)
+    done = last[0] - first[0]
+    return Rate(done / (last[1] - first[1]), 1e6 * (last[2] - first[2]) / done)
 
 
-def _watch(process: subprocess.Popen[bytes], port: int) -> tuple[tuple[float, float, float], ...]:
-    first, end = None, time.monotonic() + 300
+def _watch(process: subprocess.Popen[bytes], port: int, events: int) -> tuple[tuple[float, float, float], ...]:
+    first, end = None, time.monotonic() + 600
     while time.monotonic() < end:
         done = applied(port)
         now = (done, time.perf_counter(), _cpu(process.pid))
         if done and first is None:
             first = now
-        if done >= EVENTS and first is not None:
+        if done >= events and first is not None:
             return first, now
         time.sleep(0.02)
     raise TimeoutError("the worker did not come to the end of the journal")
@@ -142,39 +163,102 @@ def _cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS_A_S
 
 
-def medians(run: Callable[[int], tuple[float, ...]]) -> list[float]:
+def peer(python: str | Path, module: str, settings: dict[str, Any]) -> Rate:
+    """One run of a peer, pinned as the worker is."""
+    process = subprocess.Popen(
+        [str(python), "-m", f"benchmarks.peers.{module}", json.dumps(settings)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    os.sched_setaffinity(process.pid, {CORE})
+    out, _ = process.communicate(timeout=900)
+    if process.returncode or not out.strip():
+        raise RuntimeError(f"{module} ended with {process.returncode}")
+    return Rate(**json.loads(out.strip().splitlines()[-1]))
+
+
+def bare(port: int) -> dict[str, float]:
+    """One run of the bare count on every engine."""
+    made = entries(BARE)
+    loop = plain_loop(make_machine(0, None), [value for _, value in made])
+    with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder:
+        where = Path(folder)
+        with Stack(where / "stack", ("police",), ("mash",), "northmere", parts={PLATFORM}) as stack:
+            fill(stack, "journal", ((None, value) for _, value in made))
+            create(stack, "bare-in", "bare-out")
+            fill(stack, "bare-in", made)
+            floor = raw_loop(stack)
+            fleet = Fleet(stack, where / "fleet", ("police",), machine="make_machine")
+            ours = worker(fleet.settings("worker"), BARE, port)
+            common = {"kafka": stack.kafka("admin"), "topic": "bare-in", "partitions": JOURNAL_PARTITIONS}
+            quix = peer(PEERS, "quix", {**common, "job": "count", "group": "bare-quix", "outputs": "bare-out",
+                                        "events": BARE})  # fmt: skip
+            table = peer(sys.executable, "faust_table", {**common, "group": "bare-faust", "events": FAUST})
+    return {
+        "bare_eps": ours.eps, "bare_quix_eps": quix.eps, "bare_ratio_quix": ours.eps / quix.eps,
+        "bare_faust_tables_eps": table.eps, "raw_consumer_eps": floor, "bare_loop_eps": loop.eps,
+        "bare_cpu_us": ours.cpu_us, "bare_quix_cpu_us": quix.cpu_us, "bare_hosting_us": ours.cpu_us - loop.cpu_us,
+    }  # fmt: skip
+
+
+def whole(made: Partition, journal: list[bytes], port: int) -> dict[str, float]:
+    """One run of the real step on every engine."""
+    loop = _alone(made)
+    with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder:
+        where = Path(folder)
+        with Stack(where / "stack", ("police",), ("mash",), "northmere", parts={PLATFORM}) as stack:
+            fill(stack, "journal", ((None, value) for value in journal), partition=0)
+            create(stack, "step-in", "step-out")
+            fill(stack, "step-in", ((b"northmere", value) for value in journal), partition=0)
+            kafka = {"bootstrap": stack.platform_bootstrap, "username": "worker",
+                     "password_file": str(stack.password_file("worker"))}  # fmt: skip
+            settings = where / "worker.json"
+            settings.write_text(
+                json.dumps({"kafka": kafka, "keys": str(made.keys), "snapshots": str(made.snapshots)})
+            )
+            ours = worker(settings, len(journal), port)
+            quix = peer(PEERS, "quix", {"kafka": stack.kafka("admin"), "topic": "step-in", "outputs": "step-out",
+                                        "job": "step", "group": "step-quix", "events": len(journal),
+                                        "folder": str(made.folder)})  # fmt: skip
+    return {
+        "pipeline_eps": ours.eps, "plain_loop_eps": loop.eps, "hosting_us": ours.cpu_us - loop.cpu_us,
+        "quix_eps": quix.eps, "ratio_quix": ours.eps / quix.eps, "pipeline_cpu_us": ours.cpu_us,
+        "plain_loop_cpu_us": loop.cpu_us, "quix_cpu_us": quix.cpu_us,
+    }  # fmt: skip
+
+
+def _alone(made: Partition) -> Rate:
+    """The plain loop in a process of its own, so that this one stays small; pinned too."""
+    code = (
+        "import json, sys; from pathlib import Path; from benchmarks.engine import plain_loop;"
+        "from benchmarks.partition import Partition; made = Partition(Path(sys.argv[1]));"
+        "print(json.dumps(plain_loop(made.load(), made.following())._asdict()))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(made.folder)], stdout=subprocess.PIPE, text=True)
+    os.sched_setaffinity(process.pid, {CORE})
+    out, _ = process.communicate(timeout=900)
+    return Rate(**json.loads(out))
+
+
+def medians(run: Callable[[int], dict[str, float]]) -> dict[str, float]:
     """Each figure's median over the runs."""
-    return [statistics.median(figures) for figures in zip(*(run(number) for number in range(RUNS)), strict=True)]
+    runs = [run(20_000 + (os.getpid() + 7 * number) % 20_000) for number in range(RUNS)]
+    return {name: statistics.median(one[name] for one in runs) for name in runs[0]}
 
 
 def main() -> int:
     """Measure and print."""
-    journal = entries(EVENTS)
-    loop_eps, loop_us = medians(lambda _: plain_loop(journal))
-    found: list[Any] = []
-
-    def once(number: int) -> tuple[float, ...]:
-        with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder:
-            where = Path(folder)
-            with Stack(where / "stack", ("police",), ("mash",), "northmere", parts={PLATFORM}) as stack:
-                preload(stack, journal)
-                floor = raw_loop(stack)
-                fleet = Fleet(stack, where / "fleet", ("police",), machine="make_machine")
-                found.append(number)
-                return (*worker(fleet, 20_000 + os.getpid() % 20_000), floor)
-
-    eps, cpu_us, floor = medians(once)
-    rows = [
-        ("plain consumer, a dict, no recovery", floor, None),
-        ("the same step, no Kafka", loop_eps, loop_us),
-        ("worker: commit record a chunk, acknowledged", eps, cpu_us),
-    ]
-    for name, rate, cost in rows:
-        print(f"{name:48} {rate:12,.0f} events/s" + (f" {cost:8.1f} us CPU" if cost is not None else ""))
-    print(json.dumps({
-        "events": EVENTS, "runs": RUNS, "bare_eps": round(eps), "plain_loop_eps": round(loop_eps),
-        "raw_consumer_eps": round(floor), "cpu_us": round(cpu_us, 2), "hosting_us": round(cpu_us - loop_us, 2),
-    }))  # fmt: skip
+    figures = medians(bare)
+    with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder:
+        made = prepare(Path(folder) / "county", RECORDS, EVENTS)
+        journal = made.following()
+        figures |= medians(lambda port: whole(made, journal, port))
+    figures["encode_rps"] = encoding.rate(
+        2000, lambda: encoding.Encoder(bytes(32), 1).identities(encoding.people(2000))
+    )
+    for name, value in figures.items():
+        print(f"{name:24} {value:14,.2f}")
+    sizes = {"bare_events": BARE, "events": EVENTS, "records": RECORDS, "runs": RUNS}
+    print(json.dumps({name: round(value, 2) for name, value in figures.items()} | sizes))
     return 0
 
 

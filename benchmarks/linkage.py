@@ -81,7 +81,7 @@ def encode(data: Set) -> dict[bytes, Identity]:
 
 def run(model: LinkModel, records: Mapping[bytes, Identity]) -> tuple[LinkGraph, float]:
     """A graph of all records, and records a CPU second."""
-    graph = LinkGraph(model, {name: {} for name in ("identities", "clusters", "households", "assertions")})
+    graph = LinkGraph(model, {name: {} for name in ("identities", "clusters", "households", "assertions", "ties")})
     began = time.process_time()
     for record, one in records.items():
         graph.upsert(record, one)

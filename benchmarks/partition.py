@@ -29,8 +29,8 @@ CHUNK: Final = 1000  # entries: what a worker takes at once
 TICKS: Final = 50  # a chunk while the partnership goes live
 _unpack = msgspec.msgpack.Decoder(list[bytes]).decode
 
-Committed = Callable[[int, Outcome], Place]
-"""Told of each chunk: entries in it and what `step` did; gives the place in the chain that a snapshot is at."""
+Committed = Callable[[Aead, int, Outcome], Place]
+"""Told of each chunk: the state key, entries in it and what `step` did; gives the place in the chain after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +67,42 @@ class Partition:
         return _unpack((self.folder / "following").read_bytes())
 
 
-def at_the_beginning(entries: int, outcome: Outcome) -> Place:
+def at_the_beginning(cipher: Aead, entries: int, outcome: Outcome) -> Place:
     """A snapshot before the first offset: the journal begins with what follows."""
-    del entries, outcome
+    del cipher, entries, outcome
     return Place()
 
 
-def prepare(folder: Path, records: int, following: int, committed: Committed = at_the_beginning) -> Partition:
-    """Make a partition of so many records, and so many messages that follow."""
+def prepare(
+    folder: Path, records: int, following: int, committed: Committed = at_the_beginning, tail: int = 0
+) -> Partition:
+    """Make a partition.
+
+    Args:
+        folder: New folder.
+        records: In its state.
+        following: Messages that come next.
+        committed: Told of every chunk.
+        tail: Messages after the snapshot and before those that come next; told to `committed` alone.
+    """
     folder.mkdir(parents=True)
     county, made = County(folder), Partition(folder)
     keyring = county.keyring()
-    state = make_machine(0, keyring)
+    state, cipher = make_machine(0, keyring), Aead(keyring.state_key)
     place = Place()
     for chunk in batches(chain(county.opening(), county.history(records), county.live()), CHUNK):
-        place = committed(len(chunk), state.step(chunk))
+        place = committed(cipher, len(chunk), state.step(chunk))
     while not settled(state):
-        place = committed(TICKS, state.step([county.tick() for _ in range(TICKS)]))
-    (folder / "following").write_bytes(msgspec.msgpack.encode(list(county.mix(following))))
+        place = committed(cipher, TICKS, state.step([county.tick() for _ in range(TICKS)]))
     rows = state.rows()
     manifest = Manifest(
         partition=0, sequence=1, next=place.next, hash=place.hash.hex(), end=place.end, tip=place.tip, rows=len(rows),
         frames=0, digest=state.digest().hex(), made_at=0, before="",
     )  # fmt: skip
-    Store(str(made.snapshots), Aead(keyring.state_key)).write(
-        manifest, rows, lambda: os.urandom(NONCE_BYTES), lambda _: None
-    )
+    Store(str(made.snapshots), cipher).write(manifest, rows, lambda: os.urandom(NONCE_BYTES), lambda _: None)
+    for chunk in batches(county.mix(tail), CHUNK):
+        committed(cipher, len(chunk), state.step(chunk))
+    (folder / "following").write_bytes(msgspec.msgpack.encode(list(county.mix(following))))
     return made
 
 

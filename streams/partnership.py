@@ -26,7 +26,7 @@ from streams.linkage.model import LinkModel
 from streams.outbox import RefusedOut
 from streams.presence.directory import Directory
 from streams.presence.directory import Team as PresenceTeam
-from streams.records import Feed, Record, SealedKey, Version
+from streams.records import Feed, Record, SealedKey, Version, share
 from streams.risk.contribution import Contribution, Profile
 from streams.state import Out, Spec, Tables
 
@@ -45,7 +45,7 @@ SPECS: Final[tuple[Spec, ...]] = (
     Spec("controls", ControlRow),
     Spec("keys", SealedKey),
     Spec("feeds", Feed),
-    Spec("records", Record),
+    Spec("records", Record, share),
     Spec("events", Contribution),
     Spec("time", int),  # under "now": newest received_at
     Spec("withdrawn", Version),  # version of each event deleted at its source, so that a repeat is known

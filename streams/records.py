@@ -5,9 +5,12 @@ Decides the shape of those rows and when a version supersedes another. Does not 
 
 from __future__ import annotations
 
+import sys
+from functools import lru_cache
 from typing import Final
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from streams.risk.contribution import Profile
 
@@ -35,6 +38,18 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     profile_version: Version = NO_VERSION
     profile: Profile | None = None
     waiting_since: int = 0
+
+
+def share(record: Record) -> None:
+    """Let what many records repeat be one object: 150 bytes a record."""
+    force_setattr(record, "agency", sys.intern(record.agency))
+    if record.profile is not None and not record.profile.spells:
+        force_setattr(record, "profile", _plain(record.profile))
+
+
+@lru_cache(maxsize=4096)  # bands, groups and allocations: far fewer than records
+def _plain(profile: Profile) -> Profile:
+    return profile
 
 
 class Feed(msgspec.Struct, frozen=True, array_like=True, gc=False):

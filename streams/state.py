@@ -9,7 +9,7 @@ A value is never changed in place: `table[key] = new_value` is the only way, so 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -60,10 +60,17 @@ class Table(dict[K, V], Generic[K, V]):
 
 
 class Spec(NamedTuple):
-    """Declares one table. Its number is its place in the list of specs: append, never reorder."""
+    """Declares one table. Its number is its place in the list of specs: append, never reorder.
+
+    Attributes:
+        name: Its name.
+        value: Type of a value.
+        share: Told of each value that is loaded, so that what many rows repeat can be one object in memory.
+    """
 
     name: str
     value: Any
+    share: Callable[[Any], None] | None = None
 
 
 class Tables(dict[str, Table[Any, Any]]):
@@ -72,7 +79,9 @@ class Tables(dict[str, Table[Any, Any]]):
     def __init__(self, partnership: str, specs: tuple[Spec, ...]) -> None:
         self.partnership = partnership
         self._tables: list[Table[Any, Any]] = [Table() for _ in specs]
-        self._decoders = [msgspec.msgpack.Decoder(spec.value) for spec in specs]
+        self._decoders = [msgspec.msgpack.Decoder(spec.value | None).decode for spec in specs]
+        self._shares = [spec.share for spec in specs]
+        self._keys: dict[bytes | str, bytes | str] = {}  # while loading: tables of one key share it
         super().__init__((spec.name, table) for spec, table in zip(specs, self._tables, strict=True))
         if len(self) != len(specs):
             raise ValueError("two tables of one name: one would hide the other")
@@ -88,10 +97,16 @@ class Tables(dict[str, Table[Any, Any]]):
                 table.dirty = {}
         return changes
 
-    def load(self, number: int, key: bytes | str, value: Raw | None) -> None:
-        """Take one row of a delta or snapshot."""
-        table = self._tables[number]
-        table.load(key, None if value is None else self._decoders[number].decode(value))
+    def load(self, number: int, key: bytes | str, packed: Raw | bytes) -> None:
+        """Take one row of a delta or snapshot; call `loaded` after the last."""
+        value = self._decoders[number](packed)
+        if value is not None and (share := self._shares[number]) is not None:
+            share(value)
+        self._tables[number].load(self._keys.setdefault(key, key), value)
+
+    def loaded(self) -> None:
+        """Loading is over for now."""
+        self._keys = {}
 
     def rows(self) -> Iterator[Change]:
         """Every row, packed, in canonical order (table, key)."""
@@ -134,6 +149,15 @@ class Outcome(NamedTuple):
 def pack_delta(changes: list[Change]) -> bytes:
     """Bytes of a delta."""
     return _encode(changes)
+
+
+def packed_rows(delta: bytes) -> list[tuple[str, int, Any, Raw]]:
+    """Rows of a delta for `Tables.load`: partnership, table number, key, packed value or nil.
+
+    Raises:
+        msgspec.DecodeError: The bytes are not a packed delta.
+    """
+    return _changes.decode(delta)
 
 
 def unpack_delta(delta: bytes) -> list[Change]:

@@ -6,7 +6,7 @@ chunk, so however the journal is cut the state and the outputs are the same. Kno
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from schemas import codec
@@ -14,7 +14,7 @@ from streams import assess, receive
 from streams.keys import Keyring
 from streams.linkage.model import LinkModel, shipped_model
 from streams.partnership import Partnership
-from streams.state import Change, Outcome, digest, pack_delta, unpack_delta
+from streams.state import Change, Out, Outcome, digest, pack_delta, packed_rows
 
 _JOURNAL: Final = frozenset({"journal"})
 BEHAVIOUR: Final = "1"
@@ -38,12 +38,13 @@ class State:
 
     def load(self, changes: bytes) -> None:
         """Fold one delta or a snapshot's rows; call `ready` when folding is over."""
-        for name, number, key, value in unpack_delta(changes):
+        for name, number, key, value in packed_rows(changes):
             self.partnership(name).tables.load(number, key, value)
 
     def ready(self) -> None:
         """Build what is derived from the tables."""
         for partnership in self.partnerships.values():
+            partnership.tables.loaded()
             partnership.ready()
 
     def rows(self) -> list[Change]:
@@ -69,9 +70,15 @@ def step(state: State, entries: Sequence[bytes]) -> Outcome:
     Returns:
         The delta since the state before, the outputs in order, and how each message ended.
     """
+    changes, outbox, counts = apply(state, entries)
+    return Outcome(pack_delta(changes), tuple(outbox), counts)
+
+
+def apply(state: State, entries: Sequence[bytes]) -> tuple[list[Change], list[Out], Mapping[tuple[str, str], int]]:
+    """As `step`, with the changes not yet packed."""
     touched: dict[str, Partnership] = {}
     counts: dict[tuple[str, str], int] = {}
-    outbox = []
+    outbox: list[Out] = []
     for entry in entries:
         try:
             _, message = codec.decode(entry, _JOURNAL)
@@ -95,7 +102,7 @@ def step(state: State, entries: Sequence[bytes]) -> Outcome:
         changes += touched[name].tables.take_delta()
         for ended, number in touched[name].take_counts().items():
             counts[ended] = counts.get(ended, 0) + number
-    return Outcome(pack_delta(changes), tuple(outbox), counts)
+    return changes, outbox, counts
 
 
 def make_machine(partition: int, keyring: Keyring) -> State:

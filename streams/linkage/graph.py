@@ -2,7 +2,7 @@
 
 Decides which components a change touches and what changed in them. The tables hold the live identities, the
 assertions, and the people and households of two or more records; each is a pure function of identities, assertions
-and model. Everything else here is derived from the tables and can be dropped at any time.
+and model, and so are the ties between records. Everything else here is derived and can be dropped at any time.
 
 Why it is exact: a change of edges leaves every part of an old component reachable from an end of a changed edge. So
 it is enough to walk from those ends and to decide each component found afresh.
@@ -21,9 +21,9 @@ from streams.linkage.compare import tie_of
 from streams.linkage.explain import Explanation, Standing, explain
 from streams.linkage.groups import Group, Groups
 from streams.linkage.households import split
-from streams.linkage.identity import Identity, shape
+from streams.linkage.identity import Identity, shape, share
 from streams.linkage.model import LinkModel
-from streams.linkage.pairs import NONE, REMEMBERED_MAX, Pairs
+from streams.linkage.pairs import REMEMBERED_MAX, Pairs
 from streams.state import Spec
 
 Kind = Literal["must", "cannot", "none"]
@@ -38,10 +38,11 @@ class Assertion(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 SPECS: Final = (
-    Spec("identities", Identity),
+    Spec("identities", Identity, share),
     Spec("clusters", Group),
     Spec("households", Group),
     Spec("assertions", Assertion),
+    Spec("ties", bytes),
 )
 
 
@@ -64,7 +65,7 @@ class LinkGraph:
     Args:
         model: Weights and thresholds.
         tables: The tables of `SPECS` by name; changed only by setting and deleting rows.
-        remembered_max: Records of which derived things are kept; it changes no result.
+        remembered_max: Records of which integers are kept; it changes no result.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class LinkGraph:
         self._assertions: MutableMapping[bytes, Assertion] = tables["assertions"]
         self._people = Groups(tables["clusters"])
         self._homes = Groups(tables["households"])
-        self._pairs = Pairs(model, self._identities, remembered_max)
+        self._pairs = Pairs(model, self._identities, tables["ties"], remembered_max)
         self._said: dict[bytes, dict[bytes, str]] = {}
         for row in self._assertions.values():
             self._note(row)
@@ -153,7 +154,7 @@ class LinkGraph:
 
     def edges(self, record: bytes) -> Mapping[bytes, int]:
         """Live candidates of a record that reach the automatic threshold alone: link score in milli-bits."""
-        return self._pairs.edges(record) if record in self._identities else NONE
+        return self._pairs.edges(record)
 
     def suggestions(self, record: bytes) -> list[tuple[bytes, int]]:
         """Records of other people that may be the same one: link score in milli-bits from 0, best first."""
@@ -205,7 +206,7 @@ class LinkGraph:
     def _tied(self, record: bytes) -> Mapping[bytes, int]:
         """Ties of a record that count, with their weights packed."""
         if record in self._closed:
-            return NONE
+            return {}
         ties = self._pairs.ties(record)
         said = self._said.get(record, NOTHING_SAID)
         if not said and self._closed.isdisjoint(ties):

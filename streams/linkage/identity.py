@@ -11,6 +11,7 @@ import sys
 from typing import Final
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from schemas.identity import BANDS_MAX, BLOCK_BYTES, FIELD_BYTES, FIELDS, MATCHKEYS_MAX, TOKEN_BYTES, TOKENS
 from schemas.identity import Identity as WireIdentity
@@ -76,12 +77,19 @@ def from_wire(message: WireIdentity, agency: str) -> Identity:
         key_epoch=message["key_epoch"],
         nulls=message["nulls"] | hidden,
         bits=bytes(message["bits"]),
-        tokens=bytes(message["tokens"]),
+        tokens=_NO_TOKENS if message["tokens"] == _NO_TOKENS else bytes(message["tokens"]),
         matchkeys=bytes(message["matchkeys"]),
         bands=bytes(message["bands"]),
         restricted=message["restricted"],
         communal=message["communal"],
     )
+
+
+def share(identity: Identity) -> None:
+    """Let what many identities repeat be one object: 120 bytes a record."""
+    force_setattr(identity, "agency", sys.intern(identity.agency))
+    if identity.tokens == _NO_TOKENS:
+        force_setattr(identity, "tokens", _NO_TOKENS)
 
 
 def _whole_blocks(data: bytes, most: int) -> bool:

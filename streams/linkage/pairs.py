@@ -1,68 +1,76 @@
 """Scores of candidate pairs, kept where they matter.
 
-Decides which pairs are edges (same person) and which are ties (same person or household). All of it is derived: a
-record's neighbours are a function of the live records and are worked out when first asked for, so nothing of it is
-in the tables, and dropping any of it changes no result.
+Decides which pairs are edges (same person) and which are ties (same person or household). A record's ties are a
+function of the live records; they are kept in a table all the same, packed, because working them out again takes a
+millisecond a household, which after a recovery or in a large partnership is every message's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, MutableMapping
 from itertools import combinations
 from typing import Final
+
+import msgspec
 
 from streams.linkage.compare import MASK, OFFSET, link_of, packed, scorer
 from streams.linkage.identity import Identity, Shape, blocking_keys, shape
 from streams.linkage.model import LinkModel
 from streams.linkage.postings import Postings
 
-REMEMBERED_MAX: Final = 1 << 17  # records whose integers and neighbours are kept, about 1.1 kB each
-NONE: Final[Mapping[bytes, int]] = {}
+REMEMBERED_MAX: Final = 1 << 17  # records whose integers are kept, about .6 kB each
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(dict[bytes, int]).decode
 
 
 class Pairs:
-    """Edges and ties among the live records."""
+    """Edges and ties among the live records.
 
-    def __init__(self, model: LinkModel, identities: Mapping[bytes, Identity], remembered_max: int) -> None:
+    Args:
+        model: Weights and thresholds.
+        identities: The live records.
+        rows: For each record with ties, msgpack of {other: weights packed}, in order of the other.
+        remembered_max: Records whose integers are kept; it changes no result.
+    """
+
+    def __init__(
+        self,
+        model: LinkModel,
+        identities: Mapping[bytes, Identity],
+        rows: MutableMapping[bytes, bytes],
+        remembered_max: int,
+    ) -> None:
         self._remembered_max = remembered_max
         self._edge_packed, self._tie_packed = packed(model.edge, -OFFSET), model.tie + OFFSET
         self._identities = identities
+        self._rows = rows
         self._score = scorer(model)
         self._shapes: dict[bytes, Shape] = {}
-        self._edges: dict[bytes, dict[bytes, int]] = {}  # a record without edges has no entry
-        self._ties: dict[bytes, dict[bytes, int]] = {}  # an entry says that the record's neighbours are known
         self._postings = Postings(model.alone_max, model.posting_max, identities)
 
-    def edges(self, record: bytes) -> Mapping[bytes, int]:
+    def edges(self, record: bytes) -> dict[bytes, int]:
         """Candidates that reach the automatic threshold, with their link score in milli-bits."""
-        if record not in self._ties:
-            self._work_out(record)
-        return self._edges.get(record, NONE)
+        edge = self._edge_packed
+        return {other: link_of(weighed) for other, weighed in self.ties(record).items() if weighed >= edge}
 
-    def ties(self, record: bytes) -> Mapping[bytes, int]:
+    def ties(self, record: bytes) -> dict[bytes, int]:
         """Candidates of the same person or household, with their weights packed."""
-        if record not in self._ties:
-            self._work_out(record)
-        return self._ties[record]
+        row = self._rows.get(record)
+        return {} if row is None else _decode(row)
 
     def candidates(self, record: bytes) -> set[bytes]:
-        """Records that share a live blocking key."""
+        """Records that share enough live blocking keys."""
         return self._postings.candidates(record, blocking_keys(self._identities[record]))
 
     def ask(self, one: bytes, other: bytes) -> int | None:
         """Link score of any two live records in milli-bits; None where their epochs differ."""
-        known: int | None = self._ties.get(one, NONE).get(other)
-        if known is not None:
-            return link_of(known)
         first, second = self._shape(one), self._shape(other)
         return link_of(self._score(first, second)) if first[0] == second[0] else None
 
     def trim(self) -> None:
-        """Drop what was worked out, once it is too much; only between two changes."""
+        """Drop what can be worked out again, once it is too much; only between two changes."""
         self._postings.pack_if_due()
-        if len(self._ties) > self._remembered_max:
-            self._ties.clear()
-            self._edges.clear()
         if len(self._shapes) > self._remembered_max:
             self._shapes.clear()
 
@@ -89,10 +97,11 @@ class Pairs:
     def forget(self, record: bytes, touched: set[bytes]) -> None:
         """Drop what is known of a record, before its encodings change."""
         for other in self.ties(record):  # an edge is always a tie, because tie <= edge
-            self._drop(other, record)
+            theirs = self.ties(other)
+            del theirs[record]
+            self._keep(other, theirs)
             touched.add(other)
-        del self._ties[record]
-        self._edges.pop(record, None)
+        self._keep(record, {})
         self._shapes.pop(record, None)
 
     def change(self, record: bytes, old: Identity, touched: set[bytes]) -> None:
@@ -111,77 +120,51 @@ class Pairs:
             found = self._shapes[record] = shape(self._identities[record])
         return found
 
-    def _work_out(self, record: bytes) -> None:
-        """Score a record against its candidates."""
-        self._compare(record, self.candidates(record))
+    def _keep(self, record: bytes, ties: dict[bytes, int]) -> None:
+        if ties:
+            self._rows[record] = _encode(dict(sorted(ties.items())))
+        elif record in self._rows:
+            del self._rows[record]
 
     def _learn(self, record: bytes, candidates: Collection[bytes]) -> None:
-        self._compare(record, candidates)
-        for other, weighed in self._ties[record].items():
-            ties = self._ties.get(other)
-            if ties is not None:
-                ties[record] = weighed
-                if weighed >= self._edge_packed:
-                    self._edges.setdefault(other, {})[record] = link_of(weighed)
-
-    def _compare(self, record: bytes, candidates: Collection[bytes]) -> None:
-        ties: dict[bytes, int] = {}
-        self._ties[record] = ties
-        if not candidates:
-            return
-        shapes, score, edge, tie = self._shapes, self._score, self._edge_packed, self._tie_packed
-        edges: dict[bytes, int] = {}
+        """Score a record against its candidates."""
+        shapes, score, tie = self._shapes, self._score, self._tie_packed
         mine = self._shape(record)
         epoch = mine[0]
+        ties: dict[bytes, int] = {}
         for other in candidates:
             theirs = shapes.get(other) or self._shape(other)
             if theirs[0] == epoch:
                 weighed = score(mine, theirs)
                 if weighed & MASK >= tie:
                     ties[other] = weighed
-                    if weighed >= edge:
-                        edges[other] = link_of(weighed)
-        if edges:
-            self._edges[record] = edges
-
-    def _drop(self, record: bytes, other: bytes) -> None:
-        """Remove one neighbour of a record, if its neighbours are known."""
-        ties = self._ties.get(record)
-        if ties is None:
-            return
-        del ties[other]
-        edges = self._edges.get(record)
-        if edges is not None and other in edges:
-            del edges[other]
-            if not edges:
-                del self._edges[record]
+        self._keep(record, ties)
+        for other, weighed in ties.items():
+            self._keep(other, {**self.ties(other), record: weighed})
 
     def _recheck(self, key: int, touched: set[bytes]) -> None:
         """A key has crossed a limit: pairs of its records may have become candidates, or are none any more."""
-        members = list(self._postings.members(key))
-        keys = [blocking_keys(self._identities[member]) for member in members]
-        for (one, some), (other, others) in combinations(zip(members, keys, strict=True), 2):
-            mine, theirs = self._ties.get(one), self._ties.get(other)
-            tied = (mine is not None and other in mine) or (theirs is not None and one in theirs)
-            joined = self._postings.join(some & others)
-            if tied and not joined:
-                self._drop(one, other)
-                self._drop(other, one)
-                touched.update((one, other))
-            elif not tied and (joined or (mine is None and theirs is None)):  # nobody remembers: it may have been
-                self._join(one, other, touched)
+        members = [(member, blocking_keys(self._identities[member])) for member in self._postings.members(key)]
+        for (one, some), (other, others) in combinations(members, 2):
+            ties = self.ties(one)
+            weighed = None
+            if self._postings.join(some & others):
+                weighed = ties.get(other) or self._tie(one, other)
+            if weighed == ties.get(other):
+                continue
+            touched.update((one, other))
+            for mine, theirs in ((one, other), (other, one)):
+                now = self.ties(mine)
+                if weighed is None:
+                    del now[theirs]
+                else:
+                    now[theirs] = weighed
+                self._keep(mine, now)
 
-    def _join(self, one: bytes, other: bytes, touched: set[bytes]) -> None:
-        """Score a pair; where it is a tie, tell and remember it."""
+    def _tie(self, one: bytes, other: bytes) -> int | None:
+        """Weights of a pair packed, if it is a tie."""
         first, second = self._shape(one), self._shape(other)
         if first[0] != second[0]:
-            return
+            return None
         weighed = self._score(first, second)
-        if weighed & MASK < self._tie_packed:
-            return
-        touched.update((one, other))
-        for mine, theirs in ((one, other), (other, one)):
-            if mine in self._ties:
-                self._ties[mine][theirs] = weighed
-                if weighed >= self._edge_packed:
-                    self._edges.setdefault(mine, {})[theirs] = link_of(weighed)
+        return weighed if weighed & MASK >= self._tie_packed else None

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from schemas import codec
-from streams.state import Change, Out, Outcome, Spec, Tables, digest, pack_delta, unpack_delta
+from streams.state import Change, Out, Outcome, Spec, Tables, digest, pack_delta, packed_rows
 
 EVERY = 10
 TEAM = "mash"
@@ -36,11 +36,12 @@ class Count:
 
     def load(self, changes: bytes) -> None:
         """See Machine."""
-        for _, number, key, value in unpack_delta(changes):
+        for _, number, key, value in packed_rows(changes):
             self.tables.load(number, key, value)
 
     def ready(self) -> None:
         """Nothing is derived."""
+        self.tables.loaded()
 
     def step(self, entries: Sequence[bytes]) -> Outcome:
         """See Machine."""

@@ -73,11 +73,8 @@ class World:
                 self.said[min(step[1:3]), max(step[1:3])] = step[3]
             self.read(self.graph.assert_pair(*step[1:]))
         else:
-            self.graph = LinkGraph(self.model, {name: dict(rows) for name, rows in self.tables.items()})
-            self.tables = {
-                "identities": self.graph._identities, "assertions": self.graph._assertions,
-                "clusters": self.graph._people._table, "households": self.graph._homes._table,
-            }  # fmt: skip
+            self.tables = {name: dict(rows) for name, rows in self.tables.items()}
+            self.graph = LinkGraph(self.model, self.tables)
 
     def read(self, delta: LinkDelta) -> None:
         assert set(delta.clusters_before) <= self.people

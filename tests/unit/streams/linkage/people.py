@@ -37,7 +37,7 @@ def model(**changes: Any) -> LinkModel:
 
 
 def tables() -> dict[str, dict[Any, Any]]:
-    return {"identities": {}, "clusters": {}, "households": {}, "assertions": {}}
+    return {"identities": {}, "clusters": {}, "households": {}, "assertions": {}, "ties": {}}
 
 
 @lru_cache(maxsize=4096)
