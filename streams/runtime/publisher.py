@@ -95,9 +95,7 @@ class Publisher:
         Returns:
             Commit records read.
         """
-        batch = self._reader.consume(1, WAIT_MAX_S)
-        if batch:
-            batch += self._reader.consume(self._config.batch_max - 1, 0)
+        batch = kafka.batch(self._reader, self._config.batch_max, WAIT_MAX_S)
         outputs: list[tuple[str, str, bytes, bytes]] = []
         oldest = 0
         for message in batch:
