@@ -72,8 +72,8 @@ class Reader(threading.Thread):
 
 
 def send(client: Mapping[str, Any], rate: int, seconds: float, first: int) -> int:
-    """Send at a steady rate; gives the next position."""
-    producer = ck.Producer({**client, "linger.ms": 0, "enable.idempotence": True})
+    """Send at a steady rate, as bridge/publish.py does; gives the next position."""
+    producer = ck.Producer({**client, "linger.ms": 2, "enable.idempotence": True})
     began, number = time.time(), 0
     while number < rate * seconds:
         wait = began + number / rate - time.time()
