@@ -87,9 +87,7 @@ class Intake:
         Returns:
             Messages taken.
         """
-        batch = self._consumer.consume(1, self._wait_s())
-        if batch:
-            batch += self._consumer.consume(self._config.batch_max - 1, 0)
+        batch = kafka.batch(self._consumer, self._config.batch_max, self._wait_s())
         faults.reach("polled")
         now = self._clock.now()
         self._tick(now)

@@ -21,6 +21,7 @@ from streams.runtime import logs
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 MECHANISM: Final = "SCRAM-SHA-256"
 READ_TIMEOUT_S: Final = 30.0  # a broker restart takes about 5 s; longer silence is an outage
+READ_MAX: Final = 2000  # messages handed over at once
 FETCH_BYTES: Final = 4 * 1024 * 1024  # the largest commit, topology.COMMIT_TOPIC_MAX_BYTES
 
 
@@ -103,6 +104,18 @@ def reader(kafka: Kafka, group: str, **more: Any) -> ck.Consumer:
     return ck.Consumer(kafka.client(**(settings | more)))
 
 
+def batch(consumer: ck.Consumer, most: int, wait_s: float) -> list[ck.Message]:
+    """What there is: waits for the first message, never for more (`consume(most, wait_s)` would wait for `most`).
+
+    Args:
+        consumer: With partitions assigned.
+        most: Messages at most; errors are among them.
+        wait_s: Seconds to wait for the first.
+    """
+    found: list[ck.Message] = consumer.consume(1, wait_s)
+    return found + consumer.consume(most - 1, 0) if found else found
+
+
 def bounds(consumer: ck.Consumer, topic: str, partition: int) -> tuple[int, int]:
     """First offset still kept, and the offset after the last.
 
@@ -128,10 +141,7 @@ def read(consumer: ck.Consumer, topic: str, partition: int, start: int, end: int
     consumer.assign([ck.TopicPartition(topic, partition, start)])
     position, deadline = start, time.monotonic() + READ_TIMEOUT_S
     while position < end:
-        batch = consumer.consume(1, 1.0)
-        if batch and not batch[0].error():
-            batch += consumer.consume(2000, 0)
-        for message in batch:
+        for message in batch(consumer, READ_MAX, 1.0):
             if message.error():
                 if not message.error().retriable():
                     raise BrokerError(f"{topic}/{partition}: {message.error().name()}")

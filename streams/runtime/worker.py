@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from streams.runtime import faults, kafka, logs, metrics, settings, snapshots
 from streams.runtime.commit_log import KafkaCommits
 from streams.runtime.commits import Damaged
 from streams.runtime.exits import Exit, leave
+from streams.runtime.inbox import Inbox
 from streams.runtime.lane import Lane, Machine, Setting, Taken, UnknownOutcome, Unloadable
 from streams.runtime.positions import Positions
 from streams.runtime.program import launch
@@ -68,18 +70,31 @@ class Timed:
 class Host:
     """Takes chunks for the agent; nothing escapes it but the end of the process."""
 
-    def __init__(self, app: App) -> None:
-        self._app = app
+    def __init__(self, app: App, chunk_max: int) -> None:
+        self._app, self._chunk_max = app, chunk_max
         self._rewinds: Counter[int] = Counter()
+        self._inboxes: dict[Any, Inbox[Any]] = {}
 
     async def handle(self, tp: Any, records: list[Any]) -> int:
-        """One chunk of raw records.
+        """One chunk of raw records, to be applied when those before it are.
 
         Returns:
-            Entries newly applied.
+            How many.
         """
+        inbox = self._inboxes.get(tp)
+        if inbox is None:
+            inbox = self._inboxes[tp] = Inbox(partial(self._apply, tp), self._chunk_max)
+        await inbox.put(records)
+        return len(records)
+
+    async def forget(self, *_: object, **__: object) -> None:
+        """Partitions are being taken away: what waits is read again by whoever has them next."""
+        for inbox in self._inboxes.values():
+            inbox.clear()
+
+    async def _apply(self, tp: Any, records: list[Any]) -> None:
         try:
-            return await self._handle(tp, records)
+            await self._handle(tp, records)
         except UnknownOutcome as error:
             leave(Exit.UNKNOWN_OUTCOME, error=error)
         except Damaged as error:
@@ -100,22 +115,22 @@ class Host:
         except Exception as error:
             leave(Exit.BUG, error=error)
 
-    async def _handle(self, tp: Any, records: list[Any]) -> int:
+    async def _handle(self, tp: Any, records: list[Any]) -> None:
         first, last = records[0].offset, records[-1].offset
         if last - first + 1 != len(records):
             leave(Exit.NOT_CONTIGUOUS)
         taken, outcomes, next_ = await self._app.positions.take(tp, first, [record.value for record in records])
         if taken is Taken.BEHIND:
             await self._rewind(tp, next_, first)
-            return 0
+            return
         self._rewinds.pop(tp.partition, None)
         _count(outcomes)
         label = str(tp.partition)
         metrics.LAG_SECONDS.labels(tp.topic, label).set(max(0.0, time.time() - records[-1].timestamp / 1000))
         metrics.LAG.labels(tp.topic, label).set(max(0, (self._app.consumer.highwater(tp) or next_) - next_))
-        return len(outcomes) and len(records)
 
     async def _rewind(self, tp: Any, next_: int, got: int) -> None:
+        self._inboxes[tp].clear()  # what waits follows the same hole
         self._rewinds[tp.partition] += 1
         metrics.SKIPS.labels("agent").inc()
         _log.warning("behind", extra={"partition": tp.partition, "expected": next_, "got": got})
@@ -181,10 +196,11 @@ def build(config: settings.Worker, keyring: Any, log: KafkaCommits, datadir: str
     )  # fmt: skip
     app.positions = Positions(lambda partition: Lane(partition, setting), _aside)
     app.conf.Topic = ChunkTopic
-    host = Host(app)
+    host = Host(app, config.chunk_max)
     app.agent(app.topic(topology.JOURNAL.name, key_type=bytes, value_type=bytes), name="partnership")(
         partnership(host.handle)
     )
+    app.on_partitions_revoked.connect(host.forget)
     app.on_rebalance_complete.connect(host.reload)
     return app
 

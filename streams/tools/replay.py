@@ -126,7 +126,7 @@ class Readers:
             consumer.assign([ck.TopicPartition(topic, 0, low)])
             found: list[tuple[bytes, bytes]] = []
             while True:
-                for message in consumer.consume(1, kafka.READ_TIMEOUT_S) + consumer.consume(2000, 0):
+                for message in kafka.batch(consumer, kafka.READ_MAX, kafka.READ_TIMEOUT_S):
                     if not message.error():
                         found.append((message.key(), message.value()))
                     elif message.error().code() == ck.KafkaError._PARTITION_EOF:  # noqa: SLF001  (the client's public name)

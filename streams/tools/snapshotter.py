@@ -27,6 +27,7 @@ from streams.runtime.snapshots import Manifest, Store
 from streams.state import RawState
 
 WAIT_MAX_S: Final = 0.5
+BATCH_MAX: Final = 1000  # records folded between two looks at what is due
 _log = logs.get("snapshotter")
 
 
@@ -125,10 +126,7 @@ class Snapshotter:
 
     def turn(self) -> None:
         """Fold what is there; write what is due."""
-        batch = self._reader.consume(1, WAIT_MAX_S)
-        if batch and not batch[0].error():
-            batch += self._reader.consume(1000, 0)
-        for message in batch:
+        for message in kafka.batch(self._reader, BATCH_MAX, WAIT_MAX_S):
             if message.error():
                 _log.warning("broker", extra={"broker_error": message.error().name()})
                 continue
