@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,11 @@ from typing import Any
 import msgspec
 
 from schemas import codec
-from streams.state import Out
+from streams.state import Out, Outcome, pack_delta
 from streams.tools.tally import PARTNERSHIP, TEAM, Count, Subjects
 
+BODY_BYTES = 100
+KEY_BYTES = 8
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[bytes, int, int]).decode
 
@@ -33,6 +35,23 @@ def make_machine(partition: int, keyring: object) -> Count:
     """Plugin: bodies as keys."""
     del partition, keyring
     return Count()
+
+
+class Raw(Count):
+    """Counts by the first bytes of the body, undecoded: what peers that are given the key have to do."""
+
+    def step(self, entries: Sequence[bytes]) -> Outcome:
+        """See Machine."""
+        outbox: list[Out] = []
+        for entry in entries:
+            self.add(entry[-BODY_BYTES : KEY_BYTES - BODY_BYTES], 0, outbox)
+        return Outcome(pack_delta(self.tables.take_delta()), tuple(outbox), {("", "applied"): len(entries)})
+
+
+def make_raw(partition: int, keyring: object) -> Raw:
+    """Plugin: bodies undecoded."""
+    del partition, keyring
+    return Raw()
 
 
 def make_subjects(partition: int, keyring: object) -> Subjects:

@@ -2,12 +2,12 @@
 
     make bench-engine                      # BENCH_QUICK=1 stays under a minute: small, once, figures only indicative
 
-Two jobs. `bare` is a recoverable count (streams/tools/tally.py), so that what is measured is fetch, decode, delta, seal,
-commit and acknowledgement. The other is the real `step` on a county (benchmarks/partition.py): live, sealed, opened and
-committed, 100,000 people in state, the mix of benchmarks/county.py. Each on a worker pinned to one core over a
-preloaded journal, in a plain loop without Kafka, and on Quix Streams with its changelog (benchmarks/peers/quix.py,
-which says its settings); the bare one also in an ordinary Faust table and in a consumer that can recover nothing.
-Medians of several runs; CPU is that of the process. The last line is JSON.
+Two jobs. `bare` is a recoverable count (streams/tools/tally.py), so that what is measured is fetch, decode, delta,
+seal, commit and acknowledgement. The other is the real `step` on a county (benchmarks/partition.py): live, sealed,
+opened and committed, 100,000 people in state, the mix of benchmarks/county.py. Each on a worker pinned to one core
+over a preloaded journal, in a plain loop without Kafka, and on Quix Streams with its changelog
+(benchmarks/peers/quix.py, which says its settings); the bare one also in an ordinary Faust table and in a consumer
+that can recover nothing. Medians of several runs; CPU is that of the process. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ import confluent_kafka as ck
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks import encoding
-from benchmarks.bare import make_machine
-from benchmarks.partition import CHUNK, Partition, prepare
+from benchmarks.bare import BODY_BYTES, KEY_BYTES, make_raw
+from benchmarks.partition import CHUNK, Partition
+from benchmarks.prepare import prepare
 from demo.stack import PLATFORM, Stack
 from schemas import codec
 from tests.chaos.fleet import Fleet
@@ -56,13 +57,13 @@ class Rate(NamedTuple):
 
 
 def entries(number: int, seed: int = 1) -> list[tuple[bytes, bytes]]:
-    """Key and journal entry; the body of 100 bytes begins with the key."""
+    """Key and journal entry; its last `BODY_BYTES` begin with the key."""
     rng = random.Random(seed)
     made = []
     for at in range(number):
-        key = b"%08d" % rng.randrange(KEYS)
+        key = b"%0*d" % (KEY_BYTES, rng.randrange(KEYS))
         message = {"kind": "message", "received_at": at, "partnership": "bare", "origin": "events-police",
-                   "body": key.ljust(100, b".")}  # fmt: skip
+                   "body": key.ljust(BODY_BYTES, b".")}  # fmt: skip
         made.append((key, codec.encode("journal", message)))
     return made
 
@@ -87,7 +88,7 @@ def raw_loop(stack: Stack) -> float:
     while seen < BARE:
         for message in consumer.consume(1, 5) + consumer.consume(10_000, 0):
             began = began or time.perf_counter()
-            key = message.value()[-100:]
+            key = message.value()[-BODY_BYTES:]
             counts[key] = counts.get(key, 0) + 1
             seen += 1
     consumer.close()
@@ -167,7 +168,7 @@ def peer(python: str | Path, module: str, settings: dict[str, Any]) -> Rate:
     """One run of a peer, pinned as the worker is."""
     process = subprocess.Popen(
         [str(python), "-m", f"benchmarks.peers.{module}", json.dumps(settings)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=Path(__file__).parents[1],
+        stdout=subprocess.PIPE, stderr=open("/tmp/peer.err","w"), text=True, cwd=Path(__file__).parents[1],
     )  # fmt: skip
     os.sched_setaffinity(process.pid, {CORE})
     out, _ = process.communicate(timeout=900)
@@ -179,7 +180,7 @@ def peer(python: str | Path, module: str, settings: dict[str, Any]) -> Rate:
 def bare(port: int) -> dict[str, float]:
     """One run of the bare count on every engine."""
     made = entries(BARE)
-    loop = plain_loop(make_machine(0, None), [value for _, value in made])
+    loop = plain_loop(make_raw(0, None), [value for _, value in made])
     with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder:
         where = Path(folder)
         with Stack(where / "stack", ("police",), ("mash",), "northmere", parts={PLATFORM}) as stack:
@@ -187,7 +188,7 @@ def bare(port: int) -> dict[str, float]:
             create(stack, "bare-in", "bare-out")
             fill(stack, "bare-in", made)
             floor = raw_loop(stack)
-            fleet = Fleet(stack, where / "fleet", ("police",), machine="make_machine")
+            fleet = Fleet(stack, where / "fleet", ("police",), machine="make_raw")
             ours = worker(fleet.settings("worker"), BARE, port)
             common = {"kafka": stack.kafka("admin"), "topic": "bare-in", "partitions": JOURNAL_PARTITIONS}
             quix = peer(PEERS, "quix", {**common, "job": "count", "group": "bare-quix", "outputs": "bare-out",

@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.partition import CHUNK, Partition, prepare
+from benchmarks.partition import CHUNK, Partition
+from benchmarks.prepare import prepare
 
 QUICK = os.environ.get("BENCH_QUICK") == "1"
 SIZES = (3_000, 30_000) if QUICK else (10_000, 100_000, 1_000_000)

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import confluent_kafka as ck
 
-from benchmarks.partition import Partition, prepare
+from benchmarks.partition import Partition
+from benchmarks.prepare import prepare
 from demo.stack import PLATFORM, Stack
 from schemas.crypto import NONCE_BYTES, Aead
 from streams.runtime import commits
