@@ -9,7 +9,7 @@ RUN := .venv/bin
 STAMP := .venv/.installed
 TYPED_AT := $(shell date +%s.%N)
 
-.PHONY: help install demo test check check-long graph chaos offline bench-engine bench-latency bench-growth bench-recovery bench-linkage bench-alerts bench-encoding
+.PHONY: help install demo test check check-long graph chaos offline profile bench-engine bench-latency bench-growth bench-recovery bench-linkage bench-alerts bench-encoding
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -45,6 +45,9 @@ graph: install ## the wiring, as the README shows it
 
 offline: install ## the demo's figures without its stack, in simulated time
 	@$(RUN)/python -m demo.offline
+
+profile: install ## where the time of an event goes in step
+	@$(RUN)/python -m benchmarks.profile
 
 chaos: install ## half an hour of faults on the real broker, then judgement; CHAOS_SECONDS=n for less
 	@$(RUN)/python -m tests.chaos.drive

@@ -15,7 +15,7 @@ from streams.state import Outcome
 from streams.tools.simulator import World, count
 from streams.tools.tally import Subjects
 
-SECONDS = float(os.environ.get("SIMULATOR_SECONDS", "20"))  # make check-long gives more
+SECONDS = float(os.environ.get("SIMULATOR_SECONDS", "60"))  # make check-long runs ten thousand seeds
 
 
 def test_no_seed_loses_repeats_or_reorders_anything(capsys: pytest.CaptureFixture[str]) -> None:
