@@ -139,6 +139,11 @@ class County:
         self._events = 0
         self._now = START_MS
 
+    @property
+    def now(self) -> int:
+        """Partnership time of the last message (ms)."""
+        return self._now
+
     def keyring(self) -> Keyring:
         """The platform's keys."""
         return Keyring.load(self.keys / "platform")

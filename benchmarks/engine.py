@@ -30,8 +30,10 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks import encoding
 from benchmarks.bare import BODY_BYTES, KEY_BYTES, make_raw
+from benchmarks.county import AGENCIES
 from benchmarks.partition import CHUNK, Partition
 from benchmarks.prepare import prepare
+from demo.partnership import PARTNERSHIP
 from demo.stack import PLATFORM, Stack
 from schemas import codec
 from tests.chaos.fleet import Fleet
@@ -151,12 +153,17 @@ def _watch(process: subprocess.Popen[bytes], port: int, events: int) -> tuple[tu
 
 def applied(port: int) -> float:
     """Events the worker has applied, by its own metrics."""
+    return metric(port, "sightline_events_total")
+
+
+def metric(port: int, name: str) -> float:
+    """Sum of a metric over its labels."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
             lines = answer.read().decode().splitlines()
     except OSError:
         return 0.0
-    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("sightline_events_total{"))
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name + "{"))
 
 
 def _cpu(pid: int) -> float:
@@ -168,7 +175,7 @@ def peer(python: str | Path, module: str, settings: dict[str, Any]) -> Rate:
     """One run of a peer, pinned as the worker is."""
     process = subprocess.Popen(
         [str(python), "-m", f"benchmarks.peers.{module}", json.dumps(settings)],
-        stdout=subprocess.PIPE, stderr=open("/tmp/peer.err","w"), text=True, cwd=Path(__file__).parents[1],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=Path(__file__).parents[1],
     )  # fmt: skip
     os.sched_setaffinity(process.pid, {CORE})
     out, _ = process.communicate(timeout=900)
@@ -227,6 +234,61 @@ def whole(made: Partition, journal: list[bytes], port: int) -> dict[str, float]:
     }  # fmt: skip
 
 
+def end_to_end(made: Partition, journal: list[bytes], port: int) -> dict[str, float]:
+    """From the agencies' topics to the readers': intake, worker and publisher beside each other on all cores."""
+    with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder:
+        where = Path(folder)
+        with Stack(where / "stack", tuple(AGENCIES), ("mash",), PARTNERSHIP, parts={PLATFORM}) as stack:
+            for topic, values in _by_topic(journal).items():
+                fill(stack, topic, ((PARTNERSHIP.encode(), value) for value in values), partition=0)
+            clock = {"wall_ms": int(time.time() * 1000), "start_ms": int(made.now.read_text()), "rate": 1.0}
+            (where / "clock.json").write_text(json.dumps(clock))
+            keys = {"keys": str(made.keys)}
+            every: dict[str, dict[str, Any]] = {
+                "worker": {**keys, "snapshots": str(made.snapshots)}, "publisher": keys,
+                "intake": {"registers": {PARTNERSHIP: str(made.register)}, "clock": str(where / "clock.json")},
+            }  # fmt: skip
+            started = []
+            try:
+                for number, (name, more) in enumerate(every.items()):
+                    kafka = {"bootstrap": stack.platform_bootstrap, "username": name,
+                             "password_file": str(stack.password_file(name))}  # fmt: skip
+                    settings = where / f"{name}.json"
+                    settings.write_text(json.dumps({"kafka": kafka, **more}))
+                    started.append(subprocess.Popen(
+                        [sys.executable, "-m", f"streams.runtime.{name}", "--config", str(settings),
+                         "--metrics-port", str(port + number)], stderr=subprocess.DEVNULL,
+                    ))  # fmt: skip
+                return {"end_to_end_eps": _through(port, len(journal))}
+            finally:
+                for process in started:
+                    process.terminate()
+                for process in started:
+                    process.wait(60)
+
+
+def _by_topic(journal: list[bytes]) -> dict[str, list[bytes]]:
+    """What bridges put on their topics, in order."""
+    topics: dict[str, list[bytes]] = {}
+    for entry in journal:
+        _, message = codec.decode(entry, frozenset({"journal"}))
+        topics.setdefault(message["origin"], []).append(message["body"])
+    return topics
+
+
+def _through(port: int, events: int) -> float:
+    """Events a second, from the first applied until the last is published; the publisher's port is the next."""
+    first, end = None, time.monotonic() + 600
+    while time.monotonic() < end:
+        done, now = applied(port), time.perf_counter()
+        if done and first is None:
+            first = (done, now)
+        if first is not None and done >= events and metric(port + 1, "sightline_relay_backlog") == 0:
+            return (done - first[0]) / (time.perf_counter() - first[1])
+        time.sleep(0.05)
+    raise TimeoutError("not everything was published")
+
+
 def _alone(made: Partition) -> Rate:
     """The plain loop in a process of its own, so that this one stays small; pinned too."""
     code = (
@@ -253,6 +315,7 @@ def main() -> int:
         made = prepare(Path(folder) / "county", RECORDS, EVENTS)
         journal = made.following()
         figures |= medians(lambda port: whole(made, journal, port))
+        figures |= medians(lambda port: end_to_end(made, journal, port))
     figures["encode_rps"] = encoding.rate(
         2000, lambda: encoding.Encoder(bytes(32), 1).identities(encoding.people(2000))
     )

@@ -37,6 +37,16 @@ class Partition:
         """The store of snapshots."""
         return self.folder / "snapshots"
 
+    @property
+    def register(self) -> Path:
+        """Body of the register control."""
+        return self.folder / "register.json"
+
+    @property
+    def now(self) -> Path:
+        """Partnership time of the last of what follows (ms)."""
+        return self.folder / "now"
+
     def load(self) -> State:
         """The state, as a worker recovers it from the newest snapshot."""
         keyring = Keyring.load(self.keys)

@@ -5,6 +5,7 @@ Decides how a state of so many records comes to be; what is measured on it is th
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from itertools import chain
@@ -62,7 +63,9 @@ def prepare(
     Store(str(made.snapshots), cipher).write(manifest, rows, lambda: os.urandom(NONCE_BYTES), lambda _: None)
     for chunk in batches(county.mix(tail), CHUNK):
         committed(cipher, len(chunk), state.step(chunk))
+    made.register.write_text(json.dumps(county.register()))
     (folder / "following").write_bytes(msgspec.msgpack.encode(list(county.mix(following))))
+    made.now.write_text(str(county.now))
     return made
 
 

@@ -45,13 +45,6 @@ class Table(dict[K, V], Generic[K, V]):
         self.dirty[key] = None
         super().__delitem__(key)
 
-    def load(self, key: K, value: V | None) -> None:
-        """Set or drop a row without marking it: it came from a delta or a snapshot."""
-        if value is None:
-            super().pop(key, None)
-        else:
-            super().__setitem__(key, value)
-
     def pop(self, *_: object) -> Any:
         """Not offered: it would escape the delta."""
         raise NotImplementedError
@@ -99,10 +92,13 @@ class Tables(dict[str, Table[Any, Any]]):
 
     def load(self, number: int, key: bytes | str, packed: Raw | bytes) -> None:
         """Take one row of a delta or snapshot; call `loaded` after the last."""
-        value = self._decoders[number](packed)
-        if value is not None and (share := self._shares[number]) is not None:
+        value, table = self._decoders[number](packed), self._tables[number]
+        if value is None:
+            dict.pop(table, key, None)  # past the marking of changes: it came from one
+            return
+        if (share := self._shares[number]) is not None:
             share(value)
-        self._tables[number].load(self._keys.setdefault(key, key), value)
+        dict.__setitem__(table, self._keys.setdefault(key, key), value)
 
     def loaded(self) -> None:
         """Loading is over for now."""

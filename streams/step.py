@@ -38,8 +38,11 @@ class State:
 
     def load(self, changes: bytes) -> None:
         """Fold one delta or a snapshot's rows; call `ready` when folding is over."""
-        for name, number, key, value in packed_rows(changes):
-            self.partnership(name).tables.load(number, key, value)
+        name, load = None, None
+        for partnership, number, key, packed in packed_rows(changes):
+            if load is None or partnership != name:
+                name, load = partnership, self.partnership(partnership).tables.load
+            load(number, key, packed)
 
     def ready(self) -> None:
         """Build what is derived from the tables."""
