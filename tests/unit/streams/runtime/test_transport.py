@@ -205,3 +205,21 @@ def test_the_drain_loops_own_filter_is_off() -> None:
     forget.update({A: 5})
     assert forget[A] is None
     assert asyncio.iscoroutinefunction(Consumer._add_gap)
+
+
+async def test_the_end_of_a_partition_that_was_just_taken_away_is_unknown_and_no_error(consumer: Fetching) -> None:
+    def highwater(tp: TP) -> int:
+        assert tp == A, "as aiokafka's: Partition is not assigned"
+        return 7
+
+    consumer._thread.highwater = highwater
+    assert [Consumer.highwater(consumer, tp) for tp in (A, B)] == [7, 0]
+
+
+@pytest.mark.parametrize("name", ["gzip", "snappy", "lz4", "zstd"])
+def test_compressed_topics_can_be_read(name: str) -> None:
+    from aiokafka import codec
+
+    packed = getattr(codec, f"{name}_encode")(b"a chunk of records" * 100)
+    assert getattr(codec, f"has_{name}")()
+    assert getattr(codec, f"{name}_decode")(packed) == b"a chunk of records" * 100
