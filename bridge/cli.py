@@ -1,4 +1,4 @@
-"""`sightline bridge`: run, preview, check a mapping, look into the quarantine.
+"""`sightline bridge`: run, preview, exposure, check a mapping, look into the quarantine.
 
 Decides what each command prints and its exit status: 0 done; 2 wrong settings, mapping, keys or input; 3 a source is
 mostly bad; 5 another bridge runs on the store.
@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bridge import config as settings
+from bridge import exposure
 from bridge.clock import wall_ms
 from bridge.config import Config, ConfigError, DebeziumSource
+from bridge.encode import Encoder
 from bridge.keyfiles import KeyFault
 from bridge.keys import AgencyKeys, make_partnership
 from bridge.mapping import Codes, MappingError
@@ -60,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     _preview_options(
         _command(commands, "preview", _preview, "print what would leave beside what stays", config=False)
     )
+    tell = _command(commands, "exposure", _exposure, "measure what the encodings of real rows tell", config=False)
+    _preview_options(tell)
+    tell.add_argument("--profile", choices=("default", "strict"), default="default", help="of the encodings")
+    tell.set_defaults(limit=0)
     check = _command(commands, "check", _check, "check a mapping file", config=False)
     check.add_argument("mapping", type=Path)
     quarantine = _command(commands, "quarantine", _quarantine, "refused rows: list, show, retry or drop them")
@@ -109,8 +117,24 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _preview(arguments: argparse.Namespace) -> int:
+    pipeline, mapping, changes = _tried(arguments)
+    for preview in previews(pipeline, mapping, changes):
+        _say(json.dumps(preview, ensure_ascii=False) if arguments.json else as_text(preview))
+    return _stopped(pipeline, mapping)
+
+
+def _exposure(arguments: argparse.Namespace) -> int:
+    pipeline, mapping, changes = _tried(arguments)
+    pipeline.feed(changes)
+    found = exposure.measure(list(pipeline.people.values()), Encoder(secrets.token_bytes(32), 1, arguments.profile))
+    _say(json.dumps(asdict(found)) if arguments.json else exposure.as_text(found))
+    return _stopped(pipeline, mapping)
+
+
+def _tried(arguments: argparse.Namespace) -> tuple[Pipeline, MappingFile, list[Change]]:
+    """A pipeline on a store in memory, and the real rows to try it on."""
     if (arguments.config is None) == (arguments.mapping is None):
-        raise ConfigError("preview: expected one of --config and --mapping")
+        raise ConfigError("expected one of --config and --mapping")
     config = settings.load(arguments.config) if arguments.config is not None else None
     mapping = load_mapping(config.mapping if config is not None else arguments.mapping)
     if arguments.input is not None:
@@ -118,12 +142,15 @@ def _preview(arguments: argparse.Namespace) -> int:
     elif config is not None and arguments.source is not None:
         changes = _from_topics(config, arguments.source, arguments.limit or 1_000)
     else:
-        raise ConfigError("preview: expected --input FILE, or --config FILE with --source NAME")
+        raise ConfigError("expected --input FILE, or --config FILE with --source NAME")
     keys = _keys(config, mapping)
     store = Store(":memory:", next(iter(keys.values())).agency_key)
     pipeline = Pipeline(mapping, keys, store, find=finder(config) if config is not None else None)
-    for preview in previews(pipeline, mapping, changes[: arguments.limit or None]):
-        _say(json.dumps(preview, ensure_ascii=False) if arguments.json else as_text(preview))
+    return pipeline, mapping, changes[: arguments.limit or None]
+
+
+def _stopped(pipeline: Pipeline, mapping: MappingFile) -> int:
+    """Say which sources would be paused; the exit status."""
     stopped = {name: reason for name in mapping.sources if (reason := pipeline.paused(name)) is not None}
     for name, reason in stopped.items():
         print(f"source {name} would be paused: {reason}", file=sys.stderr)

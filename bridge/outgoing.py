@@ -68,6 +68,9 @@ class Outgoing:
         agency: Agency, for the names of its topics.
         keys: Keys by partnership.
         wall: Wall time, ms.
+
+    Attributes:
+        people: By record, whom the last batch's identities are about; never leaves.
     """
 
     def __init__(self, agency: str, keys: Mapping[str, AgencyKeys], wall: Callable[[], int]) -> None:
@@ -78,6 +81,7 @@ class Outgoing:
         self._key_topics = (identities, events) if "key" in EVENT_LANES else (identities,)
         self._leaving: list[Leaving] = []
         self._people: list[tuple[Leaving, Person]] = []
+        self.people: dict[bytes, Person] = {}
 
     def add(self, leaving: Leaving) -> None:
         """Have a message leave."""
@@ -103,6 +107,7 @@ class Outgoing:
             What leaves in clear form, and sealed in the same order: identities first, `live` last. The sealed ones
             begin with payload keys where new ones were made.
         """
+        self.people = {one.subject: person for one, person in self._people}
         leaving = self._encoded() + self._leaving
         self.drop()
         leaving.sort(key=lambda one: one.lane == "live")

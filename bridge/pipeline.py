@@ -18,6 +18,7 @@ from bridge.events import send_event
 from bridge.keys import AgencyKeys
 from bridge.mapping import Mapping as MappingFile
 from bridge.mapping_values import Refused
+from bridge.normalise import Person
 from bridge.outgoing import Cause, Leaving, Message, Outgoing
 from bridge.pseudonym import Pseudonymiser
 from bridge.quarantine import Entry, Health, Quarantine
@@ -69,6 +70,11 @@ class Pipeline:
         self._paused: dict[str, str | None] = {name: store.meta(f"paused:{name}") for name in mapping.sources}
         self._rows = RowKeeper(self._room)
         self.leaving: list[Leaving] = []
+
+    @property
+    def people(self) -> dict[bytes, Person]:
+        """By record, whom the last batch's identities are about; for the agency's own staff."""
+        return self._out.people
 
     @property
     def counts(self) -> Counter[tuple[str, str]]:
