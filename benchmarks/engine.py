@@ -31,11 +31,14 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from benchmarks import encoding
 from benchmarks.bare import BODY_BYTES, KEY_BYTES, make_raw
 from benchmarks.county import AGENCIES
-from benchmarks.partition import CHUNK, Partition
+from benchmarks.partition import CHUNK, Partition, feed
 from benchmarks.prepare import prepare
+from benchmarks.recovery import worker_settings
 from demo.partnership import PARTNERSHIP
+from demo.settings import kafka
 from demo.stack import PLATFORM, Stack
 from schemas import codec
+from streams.runtime.kafka import batch
 from tests.chaos.fleet import Fleet
 from topology import JOURNAL_PARTITIONS
 
@@ -73,12 +76,10 @@ def entries(number: int, seed: int = 1) -> list[tuple[bytes, bytes]]:
 
 def plain_loop(machine: Any, journal: list[bytes]) -> Rate:
     """The same step, no Kafka; the first chunks apart, as the worker's first commits are."""
-    for first in range(0, BEFORE, CHUNK):
-        machine.step(journal[first : first + CHUNK])
+    feed(machine, journal[:BEFORE])
     journal = journal[BEFORE:]
     began, cpu = time.perf_counter(), time.process_time()
-    for first in range(0, len(journal), CHUNK):
-        machine.step(journal[first : first + CHUNK])
+    feed(machine, journal)
     wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     return Rate(len(journal) / wall, 1e6 * cpu / len(journal))
 
@@ -92,7 +93,7 @@ def raw_loop(stack: Stack) -> float:
     counts: dict[bytes, int] = {}
     seen, began = 0, 0.0
     while seen < BARE:
-        for message in consumer.consume(1, 5) + consumer.consume(10_000, 0):
+        for message in batch(consumer, 10_000, 5):
             began = began or time.perf_counter()
             key = message.value()[-BODY_BYTES:]
             counts[key] = counts.get(key, 0) + 1
@@ -226,12 +227,7 @@ def whole(made: Partition, journal: list[bytes], port: int) -> dict[str, float]:
             fill(stack, "journal", ((None, value) for value in journal), partition=0)
             create(stack, "step-in", "step-out")
             fill(stack, "step-in", ((b"northmere", value) for value in journal), partition=0)
-            kafka = {"bootstrap": stack.platform_bootstrap, "username": "worker",
-                     "password_file": str(stack.password_file("worker"))}  # fmt: skip
-            settings = where / "worker.json"
-            settings.write_text(
-                json.dumps({"kafka": kafka, "keys": str(made.keys), "snapshots": str(made.snapshots)})
-            )
+            settings = worker_settings(stack, made, str(made.snapshots))
             ours = worker(settings, len(journal), port, 0.5)
             quix = peer(PEERS, "quix", {"kafka": stack.kafka("admin"), "topic": "step-in", "outputs": "step-out",
                                         "job": "step", "group": "step-quix", "events": len(journal),
@@ -260,10 +256,8 @@ def end_to_end(made: Partition, journal: list[bytes], port: int) -> dict[str, fl
             started = []
             try:
                 for number, (name, more) in enumerate(every.items()):
-                    kafka = {"bootstrap": stack.platform_bootstrap, "username": name,
-                             "password_file": str(stack.password_file(name))}  # fmt: skip
                     settings = where / f"{name}.json"
-                    settings.write_text(json.dumps({"kafka": kafka, **more}))
+                    settings.write_text(json.dumps({"kafka": kafka(stack, name), **more}))
                     started.append(subprocess.Popen(
                         [sys.executable, "-m", f"streams.runtime.{name}", "--config", str(settings),
                          "--metrics-port", str(port + number)], stderr=subprocess.DEVNULL,

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.partition import CHUNK, Partition
+from benchmarks.partition import Partition, feed
 from benchmarks.prepare import prepare
 
 QUICK = os.environ.get("BENCH_QUICK") == "1"
@@ -45,8 +45,7 @@ def measure(folder: Path, records: int) -> dict[str, Any]:
     half = int(len(following) * WARM_UP)
     for part in (following[:half], following[half:]):
         began = time.process_time()
-        for start in range(0, len(part), CHUNK):
-            state.step(part[start : start + CHUNK])
+        feed(state, part)
         costs.append(1e6 * (time.process_time() - began) / len(part))
     return {
         "records": records, "first_us": round(costs[0], 1), "event_us": round(costs[1], 1),

@@ -29,6 +29,7 @@ import msgspec
 from benchmarks import database
 from demo.stack import PLATFORM, Stack
 from schemas import codec
+from streams.runtime.kafka import batch
 from tests.chaos.fleet import PARTNERSHIPS, Fleet
 
 QUICK = os.environ.get("BENCH_QUICK") == "1"
@@ -57,7 +58,7 @@ class Reader(threading.Thread):
     def run(self) -> None:
         """Read until told to end."""
         while not self.over.is_set():
-            for message in self._consumer.consume(1, 0.1) + self._consumer.consume(1000, 0):
+            for message in batch(self._consumer, 1001, 0.1):
                 now = time.time()
                 if not message.error():
                     sent = msgspec.msgpack.decode(message.value())[2] / 1e6

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -63,3 +63,9 @@ class Partition:
     def following(self) -> list[bytes]:
         """Live messages that come after the snapshot, in the mix of county.MIX."""
         return _unpack((self.folder / "following").read_bytes())
+
+
+def feed(machine: Any, entries: list[bytes]) -> None:
+    """Put entries through `step`, a chunk at a time."""
+    for start in range(0, len(entries), CHUNK):
+        machine.step(entries[start : start + CHUNK])

@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.partition import CHUNK
+from benchmarks.partition import feed
 from benchmarks.prepare import prepare
 from streams.step import State
 
@@ -31,8 +31,7 @@ ROOT = str(Path(__file__).parents[1])
 def run(state: State, entries: list[bytes]) -> float:
     """CPU seconds of a part."""
     began = time.process_time()
-    for start in range(0, len(entries), CHUNK):
-        state.step(entries[start : start + CHUNK])
+    feed(state, entries)
     return time.process_time() - began
 
 

@@ -23,6 +23,7 @@ import confluent_kafka as ck
 
 from benchmarks.partition import Partition
 from benchmarks.prepare import prepare
+from demo.settings import kafka
 from demo.stack import PLATFORM, Stack
 from schemas.crypto import NONCE_BYTES, Aead
 from streams.runtime import commits
@@ -92,12 +93,10 @@ def first_commit(stack: Stack, settings: Path) -> float:
         consumer.close()
 
 
-def settings(stack: Stack, made: Partition, snapshots: str) -> Path:
+def worker_settings(stack: Stack, made: Partition, snapshots: str) -> Path:
     """Settings of a worker."""
-    kafka = {"bootstrap": stack.platform_bootstrap, "username": "worker",
-             "password_file": str(stack.password_file("worker"))}  # fmt: skip
     file = made.folder / "worker.json"
-    file.write_text(json.dumps({"kafka": kafka, "keys": str(made.keys), "snapshots": snapshots}))
+    file.write_text(json.dumps({"kafka": kafka(stack, "worker"), "keys": str(made.keys), "snapshots": snapshots}))
     return file
 
 
@@ -114,7 +113,7 @@ def main() -> int:
             journal(stack, repeat(b"\0", writer.chain.place.next))
             for name, snapshots in (("recovery_s", str(made.snapshots)), ("cold_s", "")):
                 journal(stack, [following.pop(0)])
-                figures[name] = round(first_commit(stack, settings(stack, made, snapshots)), 2)
+                figures[name] = round(first_commit(stack, worker_settings(stack, made, snapshots)), 2)
                 print(f"{name:12} {figures[name]:8.2f} s", flush=True)
     print(json.dumps(figures))
     return 0

@@ -145,21 +145,23 @@ class Pairs:
     def _recheck(self, key: int, touched: set[bytes]) -> None:
         """A key has crossed a limit: pairs of its records may have become candidates, or are none any more."""
         members = [(member, blocking_keys(self._identities[member])) for member in self._postings.members(key)]
+        ties = {member: self.ties(member) for member, _ in members}
+        changed: set[bytes] = set()
         for (one, some), (other, others) in combinations(members, 2):
-            ties = self.ties(one)
-            weighed = None
+            before, weighed = ties[one].get(other), None
             if self._postings.join(some & others):
-                weighed = ties.get(other) or self._tie(one, other)
-            if weighed == ties.get(other):
+                weighed = before or self._tie(one, other)
+            if weighed == before:
                 continue
-            touched.update((one, other))
+            changed.update((one, other))
             for mine, theirs in ((one, other), (other, one)):
-                now = self.ties(mine)
                 if weighed is None:
-                    del now[theirs]
+                    del ties[mine][theirs]
                 else:
-                    now[theirs] = weighed
-                self._keep(mine, now)
+                    ties[mine][theirs] = weighed
+        for member in sorted(changed):
+            self._keep(member, ties[member])
+        touched |= changed
 
     def _tie(self, one: bytes, other: bytes) -> int | None:
         """Weights of a pair packed, if it is a tie."""

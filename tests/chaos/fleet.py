@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from demo.settings import kafka
 from demo.stack import Stack
 from schemas import crypto
 
@@ -164,11 +165,7 @@ class Fleet:
             "operator": {**plain, **bare, **cut},
         }
         for name, settings in every.items():
-            kafka = {
-                "bootstrap": self._stack.platform_bootstrap, "username": name,
-                "password_file": str(self._stack.password_file(name)),
-            }  # fmt: skip
-            (self.folder / f"{name}.json").write_text(json.dumps({"kafka": kafka, **settings}))
+            (self.folder / f"{name}.json").write_text(json.dumps({"kafka": kafka(self._stack, name), **settings}))
 
     def _run(self, name: str) -> None:
         module = MODULES.get(name, "streams.runtime.worker")

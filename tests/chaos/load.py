@@ -16,6 +16,7 @@ from demo.stack import Stack
 from schemas import codec
 from streams.runtime import commits
 from streams.runtime.commits import Chain
+from streams.runtime.kafka import batch
 from streams.tools.simulator import count
 from streams.tools.tally import TEAM, Subjects
 from tests.chaos.fleet import PARTNERSHIPS
@@ -93,7 +94,7 @@ class Log:
         try:
             consumer.assign([ck.TopicPartition(topic, partition, start)])
             while True:
-                for message in consumer.consume(1, 20) + consumer.consume(2000, 0):  # n alone would wait for n
+                for message in batch(consumer, 2001, 20):
                     if not message.error():
                         found.append((message.offset(), message.value()))
                     elif message.error().code() == ck.KafkaError._PARTITION_EOF:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
+import pytest
+
 from streams.runtime.inbox import Inbox
 
 
@@ -48,28 +50,26 @@ async def test_what_comes_during_a_commit_is_the_next_commit() -> None:
     assert lane.taken == [(0, 0), (1, 7)]
 
 
-async def test_a_chunk_is_never_larger_than_the_most() -> None:
+@pytest.mark.parametrize(
+    ("most", "chunks", "taken"),
+    [
+        pytest.param(5, [(0, 1), (2, 3), (4, 5)], [(0, 3), (4, 5)], id="never larger than the most"),
+        pytest.param(
+            10, [(0, 1), (3, 4), (0, 1)], [(0, 1), (3, 4), (0, 1)], id="what does not follow on stays apart"
+        ),
+    ],
+)
+async def test_chunks_become_one_as_far_as_they_may(
+    most: int, chunks: list[tuple[int, int]], taken: list[tuple[int, int]]
+) -> None:
     lane = Lane()
-    inbox = Inbox(lane.take, 5)
-    await inbox.put(chunk(0, 1))
-    await inbox.put(chunk(2, 3))
-    await inbox.put(chunk(4, 5))
-    for _ in range(3):
+    inbox = Inbox(lane.take, most)
+    for first, last in chunks:
+        await inbox.put(chunk(first, last))
+    for _ in chunks:
         lane.gate.release()
     await turns()
-    assert lane.taken == [(0, 3), (4, 5)]
-
-
-async def test_chunks_that_do_not_follow_on_stay_apart() -> None:
-    lane = Lane()
-    inbox = Inbox(lane.take, 10)
-    await inbox.put(chunk(0, 1))
-    await inbox.put(chunk(3, 4))
-    await inbox.put(chunk(0, 1))
-    for _ in range(3):
-        lane.gate.release()
-    await turns()
-    assert lane.taken == [(0, 1), (3, 4), (0, 1)]
+    assert lane.taken == taken
 
 
 async def test_a_full_inbox_makes_its_writer_wait() -> None:
