@@ -27,7 +27,7 @@ from bridge.encode import Encoder
 from bridge.normalise import Person, normalise
 from streams.linkage.cluster import connected
 from streams.linkage.fit import fit
-from streams.linkage.graph import LinkGraph
+from streams.linkage.graph import SPECS, LinkGraph
 from streams.linkage.identity import Identity, from_wire
 from streams.linkage.model import LinkModel
 from streams.linkage.quality import b_cubed, exact, of_groups, of_pairs
@@ -81,7 +81,7 @@ def encode(data: Set) -> dict[bytes, Identity]:
 
 def run(model: LinkModel, records: Mapping[bytes, Identity]) -> tuple[LinkGraph, float]:
     """A graph of all records, and records a CPU second."""
-    graph = LinkGraph(model, {name: {} for name in ("identities", "clusters", "households", "assertions", "ties")})
+    graph = LinkGraph(model, {spec.name: {} for spec in SPECS})
     began = time.process_time()
     for record, one in records.items():
         graph.upsert(record, one)

@@ -27,8 +27,8 @@ from schemas.event import FAMILIES, OUTCOMES, SEVERITY_MAX
 from schemas.profile import STATUSES
 
 Personal = Literal[
-    "given", "middle", "surname", "name", "dob", "number", "street", "address", "postcode", "nhs", "upn",
-    "restricted", "communal", "other",
+    "given", "middle", "surname", "name", "dob", "number", "street", "address", "postcode", "place", "email", "code",
+    "nhs", "nhs_former", "upn", "uprn", "restricted", "communal", "other",
 ]  # fmt: skip
 Sensitive = Literal["code", "flag", "number", "text", "date", "time"]
 NONE, REFUSE = "none", "refuse"

@@ -1,8 +1,9 @@
 """Combinations of fields under which two records are worth comparing.
 
-Decides who becomes a candidate: each matchkey joins two or more fields, some of them shortened or by sound, so that
-one damaged field leaves others to meet on. No key stands on one field alone: its frequencies would tell the value
-(LINKAGE section 4). Does not hash: bridge/encode.py keys each with a subkey of its own.
+Decides who becomes a candidate: most matchkeys join two or more fields, some shortened or by sound, so that one
+damaged field leaves others to meet on. Those of one field alone (a name, a date, an e-mail address) tell the linker
+nothing that the field's own encoding does not; where many hold them they count for nothing. Does not hash:
+bridge/encode.py keys each with a subkey of its own.
 """
 
 from __future__ import annotations
@@ -12,18 +13,21 @@ from typing import Final
 from bridge.normalise import Person
 
 NAMES: Final = (
-    "dob+given sound", "dob+surname sound", "name pair", "sound pair+year",
+    "dob+name sound", "dob+name sound", "name pair", "sound pair+year",
     "given3+year month", "surname4+year month", "surname4+month day", "given3+month day",
     "surname4+year day", "given3+year day",
     "number+street5+given sound", "number+street5+surname sound", "street sound+given3+surname4",
     "number+street5+month day", "number+given3+surname4", "street sound+year+given sound",
     "number+year+given sound", "dob+postcode", "dob+number",
     "number+street5", "number+postcode", "postcode+surname sound",
+    "postcode+given3", "place+name sound", "place+name sound", "place+dob", "email", "email name", "code",
+    "street sound+surname sound", "number+surname sound",
     "number+street5 again", "number+postcode again", "postcode+surname sound again",
+    "street sound+surname sound again", "number+surname sound again", "name", "name", "dob",
 )  # fmt: skip
-"""Order of `of_person`; the name is what its subkey is derived from. The last six find households: two keys of each
-kind, because the linker takes two that are shared for a candidate however many records hold them, and people of one
-home may share nothing else."""
+"""Order of `of_person`; the name is what its subkey is derived from, so that given name and surname meet where they
+have one. Those of an address and a surname find households: two keys of each kind, because the linker takes two that
+are shared for a candidate however many records hold them, and people of one home may share nothing else."""
 
 
 def of_person(person: Person) -> list[str]:
@@ -45,12 +49,17 @@ def of_person(person: Person) -> list[str]:
     year, year_month, month_day, year_day = dob[:4], dob[:6], dob[4:], dob[:4] + dob[6:]
     pair = " ".join(sorted((given, surname))) if given and surname else ""
     sound_pair = " ".join(sorted((given_sound, surname_sound))) if given and surname else ""
+    place, email = person.place or "", person.email or ""
     homes = (
         f"{number}|{street5}" if number and street5 else "",
         f"{number}|{postcode}" if number and postcode else "",
         f"{postcode}|{surname_sound}" if postcode and surname else "",
     )
-    # written out: a helper called 25 times would take longer than all of it
+    families = (
+        f"{street_sound}|{surname_sound}" if street_sound and surname else "",
+        f"{number}|{surname_sound}" if number and surname else "",
+    )
+    # written out: a helper called so often would take longer than all of it
     return [
         f"{dob}|{given_sound}" if dob and given else "",
         f"{dob}|{surname_sound}" if dob and surname else "",
@@ -72,7 +81,19 @@ def of_person(person: Person) -> list[str]:
         f"{dob}|{postcode}" if dob and postcode else "",
         f"{dob}|{number}" if dob and number else "",
         *homes,
+        f"{postcode}|{given3}" if postcode and given3 else "",
+        f"{place}|{given_sound}" if place and given else "",
+        f"{place}|{surname_sound}" if place and surname else "",
+        f"{place}|{dob}" if place and dob else "",
+        email,
+        email.partition("@")[0],
+        person.code or "",
+        *families,
         *homes,
+        *families,
+        given,
+        surname,
+        dob,
     ]
 
 

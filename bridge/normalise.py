@@ -12,8 +12,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
+
+from nicknames import name_triplets
 
 from schemas.identity import SCHEMA_EPOCH
 
@@ -37,8 +41,13 @@ class Person:
         number: House number or name.
         street: Street.
         postcode: Postcode.
+        place: Town, suburb or place of birth.
+        email: E-mail address.
+        code: Another number that gets mistyped: telephone, hospital number, social security.
         nhs: NHS number.
+        nhs_former: NHS number that it superseded.
         upn: Unique Pupil Number.
+        uprn: Unique Property Reference Number of the address.
         restricted: Refuge, adoption, staff families: no address leaves.
         communal: The address is a communal establishment: it says nothing about a household.
     """
@@ -50,8 +59,13 @@ class Person:
     number: str | None = None
     street: str | None = None
     postcode: str | None = None
+    place: str | None = None
+    email: str | None = None
+    code: str | None = None
     nhs: str | None = None
+    nhs_former: str | None = None
     upn: str | None = None
+    uprn: str | None = None
     restricted: bool = False
     communal: bool = False
 
@@ -74,8 +88,13 @@ def normalise(person: Person) -> Person:
         None if no_address else house_number(person.number),
         None if no_address else street(person.street),
         None if no_address else postcode(person.postcode),
+        None if no_address else place(person.place),
+        email(person.email),
+        code(person.code),
         nhs_number(person.nhs),
+        nhs_number(person.nhs_former),
         pupil_number(person.upn),
+        None if no_address else property_number(person.uprn),
         person.restricted,
         person.communal,
     )
@@ -116,7 +135,14 @@ _NO_VALUE: Final = frozenset({
 })  # fmt: skip
 _UNNAMED_CHILD: Final = frozenset({"baby", "unborn", "infant", "newborn", "unknown"})
 """First words of what is written before a child has a name: "Baby of Anna", "Unborn Smith", "Baby Boy 2"."""
-_CHILD_WORDS: Final = frozenset({"daughter", "boy", "girl", "male", "female", "child", "twin", "triplet", "bb", "bg"})
+_NO_GIVEN: Final = frozenset({
+    "daughter", "boy", "girl", "male", "female", "child", "children", "kid", "teen", "teenager", "youth", "minor",
+    "adult", "twin", "triplet", "bb", "bg", "man", "woman", "lady", "gentleman", "husband", "wife", "partner",
+    "spouse", "mother", "father", "mum", "mom", "mam", "dad", "parent", "sister", "brother", "sibling", "friend",
+    "person", "resident", "occupant", "occupier", "householder", "tenant", "lodger", "visitor", "guest", "eldest",
+    "oldest", "youngest", "elder", "older", "younger", "house", "home", "of", "the", "in", "and", "mr", "mrs", "miss", "ms",
+    "mx", "hijo", "hija", "nino", "nina", "bebe",
+})  # fmt: skip
 """A given name made of these alone is a placeholder. "Son" is not here: it is a given name."""
 
 
@@ -125,14 +151,31 @@ def _no_name(text: str) -> bool:
 
 
 def given_name(value: str | None) -> str | None:
-    """Words of a-z, titles and placeholders taken away; None if nothing is left."""
+    """Words of a-z in their formal form, without titles and placeholders; None if nothing or an initial is left."""
     words = _words(value, _NAME)
     while len(words) > 1 and words[0] in _TITLES:
         del words[0]
     text = " ".join(words)
-    if not words or _no_name(text) or words[0] in _UNNAMED_CHILD or _CHILD_WORDS.issuperset(words):
+    if len(text) < 2 or _no_name(text) or words[0] in _UNNAMED_CHILD or _NO_GIVEN.issuperset(words):
         return None
-    return text
+    formal = _formal_names()
+    return " ".join([formal.get(word, word) for word in words])
+
+
+@cache
+def _formal_names() -> dict[str, str]:
+    """The formal name of each short form that is no formal name itself; of several the one with most short forms.
+
+    Source:
+        The list of the package `nicknames` (Apache-2.0), pinned: another list would be another schema epoch.
+    """
+    pairs = [(pair.name1, pair.name2) for pair in name_triplets() if pair.relationship == "has_nickname"]
+    forms = Counter(name for name, _ in pairs)
+    formal: dict[str, str] = {}
+    for name, short in sorted(pairs, key=lambda pair: (-forms[pair[0]], pair[0])):
+        if short not in forms:
+            formal.setdefault(short, name)
+    return formal
 
 
 def middle_names(value: str | None) -> str | None:
@@ -221,6 +264,30 @@ def postcode(value: str | None) -> str | None:
     return text
 
 
+def place(value: str | None) -> str | None:
+    """Town, suburb or place of birth in a-z and 0-9; None where there is none or it is a placeholder."""
+    text = " ".join(_words(value, _TEXT))
+    return None if not text or text in _NO_STREET or text in _NO_VALUE else text
+
+
+def email(value: str | None) -> str | None:
+    """E-mail address, such as `anna smith@example org`; None without both a name and a domain.
+
+    Letters and digits before and after the at sign, other characters as spaces.
+    """
+    if not value:
+        return None
+    name, _, domain = value.rpartition("@")
+    parts = " ".join(_words(name, _TEXT)), " ".join(_words(domain, _TEXT))
+    return "@".join(parts) if all(parts) and parts[0] not in _NO_VALUE else None
+
+
+def code(value: str | None) -> str | None:
+    """Letters and digits of a number, without spaces; None for less than four or one character over and over."""
+    text = "".join(_words(value, _TEXT))
+    return None if len(text) < 4 or text == text[0] * len(text) or text in _NO_VALUE else text
+
+
 def nhs_number(value: str | None) -> str | None:
     """Ten digits whose last is the modulus 11 check digit.
 
@@ -251,3 +318,13 @@ def pupil_number(value: str | None) -> str | None:
         return None
     check = sum(int(digit) * weight for weight, digit in enumerate(text[1:], start=2)) % 23
     return text if text[0] == _UPN_LETTERS[check] else None
+
+
+def property_number(value: str | None) -> str | None:
+    """A UPRN: up to twelve digits, leading zeros taken away.
+
+    Source:
+        GeoPlace, UPRN: a number without check digit, 1 to 999,999,999,999.
+    """
+    digits = "".join(_words(value, _TEXT)).lstrip("0")
+    return digits if 0 < len(digits) <= 12 and digits.isdecimal() else None

@@ -18,9 +18,11 @@ from bridge.mapping_check import resolve
 from bridge.mapping_values import Refused
 from bridge.vault import Row
 from schemas.event import FACTORS_MAX, Event, Factor
+from schemas.identity import FIELDS as IDENTITY_FIELDS
+from schemas.identity import TOKENS
 from schemas.profile import STATUSES_MAX, Profile, Status
 
-FIELDS: Final = ("given", "middle", "surname", "dob", "number", "street", "postcode", "nhs", "upn")
+FIELDS: Final = (*IDENTITY_FIELDS, *TOKENS)
 BORN_MIN: Final = "1890-01-01"  # no living person was born before
 DAY_MS: Final = 86_400_000
 OCCURRED_MIN_MS: Final = 631_152_000_000  # 1990-01-01 UTC: older history says nothing about a child now

@@ -236,9 +236,8 @@ class Store(Vault):
             pseudonym: As in an alert's `records`.
 
         Returns:
-            `source`, `record`, `key` (list of str), the personal fields `given`, `middle`, `surname`, `dob`,
-            `number`, `street`, `postcode`, `nhs`, `upn` (absent ones None), `restricted`, and `other` (list of
-            [column, value]); None where the record is not held.
+            `source`, `record`, `key` (list of str), the personal fields of `bridge.split.FIELDS` (absent ones
+            None), `restricted`, and `other` (list of [column, value]); None where the record is not held.
         """
         return self._stands_for(pseudonym)
 

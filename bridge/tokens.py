@@ -1,9 +1,9 @@
 """Cuts normalised values into the tokens that MinHash compares, as numbers in one small closed set.
 
-Decides what makes two values similar: pairs of letters for names and streets; digits at their places, year, month,
-day and the unordered day and month for dates; characters at their places and pairs for numbers and postcodes; the
-first letter for middle names (LINKAGE sections 3 and 5). Does not hash: bridge/encode.py turns a token's number into
-a keyed row.
+Decides what makes two values similar: pairs of letters for names, streets, places and e-mail addresses; digits at
+their places, year, month, day and the unordered day and month for dates; characters at their places and pairs for
+numbers and postcodes; the first letter for middle names (LINKAGE sections 3 and 5). Does not hash: bridge/encode.py
+turns a token's number into a keyed row.
 
 Works on columns of many values at once: one by one, cutting would take as long as all the rest of encoding.
 """
@@ -20,7 +20,7 @@ Numbers = NDArray[np.int64]
 
 GROUP: Final = {
     "given": "name", "middle": "middle", "surname": "name", "dob": "dob", "number": "number", "street": "street",
-    "postcode": "postcode",
+    "postcode": "postcode", "place": "place", "email": "email", "code": "code",
 }  # fmt: skip
 """Key group of each field: fields of one group can be compared with each other."""
 
@@ -37,6 +37,9 @@ SIZES: Final = {
     "number": _PLACES * _TEXT_LETTERS + _TEXT_LETTERS**2,
     "street": _TEXT_LETTERS**2,
     "postcode": _PLACES * _TEXT_LETTERS + _TEXT_LETTERS**2,
+    "place": _TEXT_LETTERS**2,
+    "email": _TEXT_LETTERS**2,
+    "code": _PLACES * _TEXT_LETTERS + _TEXT_LETTERS**2,
 }
 """How many different tokens a group has."""
 TOTAL: Final = sum(SIZES.values())
@@ -71,8 +74,10 @@ def of_column(field: str, values: Sequence[str]) -> tuple[Runs, ...]:
     group = GROUP[field]
     if group == "name":
         return (_padded_pairs(_BASE[group], _NAME_LETTERS, values),)
-    if group == "street":
+    if group in {"street", "place"}:
         return (_padded_pairs(_BASE[group], _TEXT_LETTERS, values),)
+    if group == "email":
+        return (_padded_pairs(_BASE[group], _TEXT_LETTERS, [value.replace("@", " ") for value in values]),)
     if group == "dob":
         return (_dates(_BASE[group], values),)
     if group == "middle":

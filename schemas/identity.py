@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypedDict
 
-FIELDS: Final = ("given", "middle", "surname", "dob", "number", "street", "postcode")
-TOKENS: Final = ("nhs", "upn")
+FIELDS: Final = (
+    "given", "middle", "surname", "dob", "number", "street", "postcode", "place", "email", "code",
+)  # fmt: skip
+TOKENS: Final = ("nhs", "nhs_former", "upn", "uprn")
 FIELD_BYTES: Final = 32  # 256-bit 1-bit MinHash, LINKAGE section 3
 TOKEN_BYTES: Final = 16
 BLOCK_BYTES: Final = 8  # one matchkey or band
-MATCHKEYS_MAX: Final = 32
+MATCHKEYS_MAX: Final = 48
 BANDS_MAX: Final = 32
 SCHEMA_EPOCH: Final = 1  # version of fields and normalisation; a change of either is a new epoch
 

@@ -14,9 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.identity import FIELD_BYTES, FIELDS, TOKEN_BYTES, TOKENS
-from streams.linkage.compare import GIVEN, POSTCODE, SAME_STREET, STREET, SURNAME, SWAP_GAIN, SWAP_LIKE, UNLIKE
-from streams.linkage.identity import Identity, blocking_keys
-from streams.linkage.model import FIELD_BITS
+from streams.linkage.compare import (
+    CROSS_MAX,
+    GIVEN,
+    HALF_SWAPPED,
+    POSTCODE,
+    SAME_STREET,
+    STREET,
+    SURNAME,
+    SWAP_GAIN,
+    SWAPPED,
+    UNLIKE,
+)
+from streams.linkage.identity import LOCATED, Identity, blocking_keys
+from streams.linkage.model import FIELD_BITS, NUMBERS
 
 Levels = NDArray[np.int8]
 Indices = NDArray[np.int64]
@@ -24,8 +35,8 @@ Indices = NDArray[np.int64]
 DICE: Final = (0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 0.9999)  # similarity from which levels 1 to 7 hold, LINKAGE section 6
 SWAP: Final = len(FIELDS)
 AGENCY: Final = SWAP + 1
-TOKEN: Final = AGENCY + 1
-COLUMNS: Final = TOKEN + len(TOKENS)  # levels of the fields, swap, agency, tokens
+NUMBER: Final = AGENCY + 1
+COLUMNS: Final = NUMBER + len(NUMBERS)  # levels of the fields, swap, agency, numbers
 
 
 class Records(NamedTuple):
@@ -35,7 +46,7 @@ class Records(NamedTuple):
     nulls: NDArray[np.bool_]
     tokens: NDArray[np.uint64]
     agency: Indices
-    keys: list[frozenset[int]]
+    keys: list[NDArray[np.uint64]]
 
 
 def distance_cuts() -> tuple[int, ...]:
@@ -59,9 +70,9 @@ def as_arrays(records: Mapping[bytes, Identity]) -> Records:
     return Records(bits, nulls, tokens, agency, [blocking_keys(one) for one in ordered])
 
 
-def candidate_pairs(keys: list[frozenset[int]], posting_max: int) -> tuple[Indices, Indices]:
+def candidate_pairs(keys: list[NDArray[np.uint64]], posting_max: int) -> tuple[Indices, Indices]:
     """Pairs of records that share a key held by at most `posting_max`, each once."""
-    flat = np.array([key for some in keys for key in some], np.uint64)
+    flat = np.concatenate(keys)
     owner = np.repeat(np.arange(len(keys)), [len(some) for some in keys])
     order = np.lexsort((owner, flat))
     flat, owner = flat[order], owner[order]
@@ -100,6 +111,11 @@ def _distance(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> Indices:
     return found
 
 
+def _likeness(distances: Indices) -> Indices:
+    found: Indices = np.maximum(UNLIKE - distances, 0).sum(1)
+    return found
+
+
 def _levels(records: Records, one: Indices, other: Indices, cuts: tuple[tuple[int, ...], ...]) -> Levels:
     bits, nulls = records.bits, records.nulls
     far = 2 * FIELD_BITS  # stands for missing
@@ -107,25 +123,41 @@ def _levels(records: Records, one: Indices, other: Indices, cuts: tuple[tuple[in
     for index in range(len(FIELDS)):
         missing = nulls[one, index] | nulls[other, index]
         distances[:, index] = np.where(missing, far, _distance(bits[one, index], bits[other, index]))
-    cross = []
-    for mine, theirs in ((GIVEN, SURNAME), (SURNAME, GIVEN)):
+    cross = np.empty((len(one), 2), np.int64)
+    for place, (mine, theirs) in enumerate(((GIVEN, SURNAME), (SURNAME, GIVEN))):
         missing = nulls[one, mine] | nulls[other, theirs]
-        cross.append(np.where(missing, far, _distance(bits[one, mine], bits[other, theirs])))
-    crosswise = sum(np.maximum(UNLIKE - distance, 0) for distance in cross)
-    straight = sum(np.maximum(UNLIKE - distances[:, index], 0) for index in (GIVEN, SURNAME))
-    swapped = (crosswise >= SWAP_LIKE) & (crosswise - straight >= SWAP_GAIN)
-    distances[:, GIVEN] = np.where(swapped, np.minimum(*cross), distances[:, GIVEN])
-    distances[:, SURNAME] = np.where(swapped, np.maximum(*cross), distances[:, SURNAME])
+        cross[:, place] = np.where(missing, far, _distance(bits[one, mine], bits[other, theirs]))
+    cross.sort(1)
+    gain = _likeness(cross) - _likeness(distances[:, [GIVEN, SURNAME]])
+    swapped = ((cross <= CROSS_MAX) | (cross == far)).all(1) & (gain >= SWAP_GAIN)
+    distances[:, GIVEN] = np.where(swapped, cross[:, 0], distances[:, GIVEN])
+    distances[:, SURNAME] = np.where(swapped, cross[:, 1], distances[:, SURNAME])
+    half = cross[:, 1] == far
+    numbers = _numbers(records.tokens[one], records.tokens[other])
+    located = np.array([bool(LOCATED >> index & 1) for index in range(len(FIELDS))])
+    distances[np.ix_(numbers[:, -1] >= 0, located)] = far
     found = np.full((len(one), COLUMNS), -1, np.int8)
     for index in range(len(FIELDS)):
         distance = distances[:, index]
         level = (distance[:, None] <= np.array(cuts[index])).sum(1)
         found[:, index] = np.where(distance == far, -1, level)
     found[found[:, STREET] >= SAME_STREET, POSTCODE] = -1
-    found[:, SWAP] = swapped
+    found[:, SWAP] = np.where(swapped, np.where(half, HALF_SWAPPED, SWAPPED), 0)
     found[:, AGENCY] = records.agency[one] == records.agency[other]
-    for index in range(len(TOKENS)):
-        mine, theirs = records.tokens[one, index], records.tokens[other, index]
-        have = mine.any(1) & theirs.any(1)
-        found[:, TOKEN + index] = np.where(have, (mine == theirs).all(1), -1)
+    found[:, NUMBER:] = numbers
     return found
+
+
+def _numbers(mine: NDArray[np.uint64], theirs: NDArray[np.uint64]) -> Levels:
+    """Levels of NUMBERS: 1 equal, 0 different, -1 missing in one; (pairs, NUMBERS)."""
+    columns = []
+    for some in (("nhs", "nhs_former"), ("upn",), ("uprn",)):
+        places = [TOKENS.index(name) for name in some]
+        have = mine[:, places].any((1, 2)) & theirs[:, places].any((1, 2))
+        equal = np.zeros(len(mine), bool)
+        for place in places:
+            for other in places:
+                there = mine[:, place].any(1) & theirs[:, other].any(1)
+                equal |= there & (mine[:, place] == theirs[:, other]).all(1)
+        columns.append(np.where(have, equal, -1))
+    return np.stack(columns, 1).astype(np.int8)

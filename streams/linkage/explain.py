@@ -36,6 +36,7 @@ class Explanation(msgspec.Struct, frozen=True):
         link: Link score in milli-bits: same person against everything else.
         tie: Same person or household against random, in milli-bits.
         evidence: The lines that add up to them; household and twin enter `link` only as rivals.
+        margin: By how much a person must lead them besides, in milli-bits; it is in `link`.
         edge: Threshold of an automatic edge, in milli-bits.
         model: Version of the model.
         digest: SHA-256 of the model.
@@ -46,6 +47,7 @@ class Explanation(msgspec.Struct, frozen=True):
     link: int
     tie: int
     evidence: tuple[Evidence, ...]
+    margin: int
     edge: int
     model: str
     digest: str
@@ -68,13 +70,14 @@ class Standing(NamedTuple):
 def explain(model: LinkModel, a: Shape, b: Shape, standing: Standing) -> Explanation:
     """Explain one pair by the model in force."""
     lines = evidence(model, a, b) if comparable(a, b) else ()
-    score = total(lines)
+    score = total(lines, model.margin)
     return Explanation(
         together=standing.together,
         why=_why(standing, bool(lines), score.link >= model.edge),
         link=score.link,
         tie=score.tie,
         evidence=lines,
+        margin=model.margin,
         edge=model.edge,
         model=model.version,
         digest=model.digest,

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,8 +22,8 @@ from schemas.identity import FIELDS
 from streams.linkage.bulk import (
     AGENCY,
     COLUMNS,
+    NUMBER,
     SWAP,
-    TOKEN,
     Indices,
     Levels,
     as_arrays,
@@ -32,13 +33,18 @@ from streams.linkage.bulk import (
     pairs_at_large,
 )
 from streams.linkage.identity import Identity
-from streams.linkage.model import LEVELS, LinkModel, Weights
+from streams.linkage.model import LEVELS, NUMBERS, LinkModel, Weights
 
 Floats = NDArray[np.float64]
 
-SHARED: Final = np.array([name in {"surname", "number", "street", "postcode"} for name in FIELDS])
+SHARED_FIELDS: Final = frozenset({"surname", "number", "street", "postcode", "place", "email", "code"})
+SHARED: Final = np.array([name in SHARED_FIELDS for name in FIELDS])  # what a household has in common, or may have
+UPRN: Final = NUMBER + NUMBERS.index("uprn")
+OWN_NUMBERS: Final = tuple(column for column in range(NUMBER, COLUMNS) if column != UPRN)  # of a person, not a home
 GIVEN, MIDDLE, DOB = (FIELDS.index(name) for name in ("given", "middle", "dob"))
 RANDOM_PAIRS: Final = 1_000_000
+FEW: Final = 5_000  # records up to which a key may have more and still make candidates alone: they stay few
+ALONE_FEW: Final = 20
 ROUNDS: Final = 100
 SETTLED: Final = 1e-3  # relative change of expected pairs of one person at which the rounds end
 PRIOR_COUNTS: Final = 200.0  # pseudo-counts that hold person fields in H to what is random
@@ -63,13 +69,14 @@ class Classes(NamedTuple):
     shares: Floats
 
 
-def fit(
+def fit(  # noqa: PLR0913
     records: Mapping[bytes, Identity],
     version: str,
     *,
     posting_max: int = 100,
     households: bool = True,
     at_large: int = RANDOM_PAIRS,
+    expected: int | None = None,
 ) -> LinkModel:
     """Fit a model.
 
@@ -79,6 +86,7 @@ def fit(
         posting_max: Records sharing one blocking key above which it makes no candidates.
         households: Whether the classes H and T exist; it needs real addresses.
         at_large: About how many pairs taken at large stand for `random`.
+        expected: Records that the model is to serve; as many as are given where it is left out.
 
     Returns:
         The model, with the default thresholds. The same records give the same model.
@@ -96,7 +104,9 @@ def fit(
     total = len(records) * (len(records) - 1) / 2
     classes = _expectation_maximisation(found, random, total, households=households)
     schema_epoch = next(iter(records.values())).schema_epoch
-    return _model(classes, version, schema_epoch, cuts, posting_max)
+    few = (len(records) if expected is None else expected) <= FEW
+    model = _model(classes, version, schema_epoch, cuts, posting_max)
+    return msgspec.structs.replace(model, alone_max=ALONE_FEW) if few else model
 
 
 def _counts(found: Levels, weights: Floats | None = None) -> Floats:
@@ -112,7 +122,7 @@ def _counts(found: Levels, weights: Floats | None = None) -> Floats:
 def _smooth(counts: Floats, extra: float = 0.5) -> Floats:
     """Shares, with half a count added to each possible level."""
     possible = np.ones_like(counts)
-    possible[SWAP:, 2:] = 0
+    possible[SWAP, 3:] = possible[AGENCY:, 2:] = 0
     counts = counts + extra * possible
     shares: Floats = counts / counts.sum(1, keepdims=True)
     return shares
@@ -131,9 +141,10 @@ def _expectation_maximisation(found: Levels, random: Floats, pairs: float, *, ho
     patterns, counts = np.unique(found, axis=0, return_counts=True)
     rows = np.where(_column(SHARED), np.array(START), random)
     person = np.tile(np.array(START), (COLUMNS, 1))
-    person[SWAP] = (0.97, 0.03, 0, 0, 0, 0, 0, 0)
+    person[SWAP] = (0.96, 0.03, 0.01, 0, 0, 0, 0, 0)
     person[AGENCY] = random[AGENCY]
-    person[TOKEN:] = (0.05, 0.95, 0, 0, 0, 0, 0, 0)
+    person[NUMBER:] = (0.05, 0.95, 0, 0, 0, 0, 0, 0)
+    rows[UPRN] = person[UPRN]
     twin = rows.copy()
     twin[DOB] = person[DOB]
     classes = np.stack([person, rows, twin])
@@ -159,14 +170,14 @@ def _expectation_maximisation(found: Levels, random: Floats, pairs: float, *, ho
         before = expected[PERSON].sum()
     classes[PERSON] = _rising(classes[PERSON], random)
     if households:  # what twins share with one person stays equal to it
-        alike = [*np.flatnonzero(SHARED), DOB]
+        alike = [*np.flatnonzero(SHARED), DOB, UPRN]
         classes[TWIN][alike] = classes[PERSON][alike]
     return Classes(classes, random, shares)
 
 
 def _column(fields: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A choice of fields as a mask of columns."""
-    return np.concatenate([fields, np.zeros(COLUMNS - SWAP, bool)])[:, None]
+    """A choice of fields, and the UPRN, as a mask of columns."""
+    return np.concatenate([fields, np.arange(SWAP, COLUMNS) == UPRN])[:, None]
 
 
 def _person(counts: Floats, random: Floats) -> Floats:
@@ -174,7 +185,7 @@ def _person(counts: Floats, random: Floats) -> Floats:
     person = _smooth(counts)
     same = max(person[AGENCY, 1], DUPLICATE_LEAST * random[AGENCY, 1])
     person[AGENCY, :2] = (1 - same, same)
-    for column in range(TOKEN, COLUMNS):
+    for column in OWN_NUMBERS:
         different = max(person[column, 0], REISSUED_LEAST)
         person[column, :2] = (different, 1 - different)
     return person
@@ -216,7 +227,7 @@ def _at_most(row: Floats, top: int, most: float) -> None:
 
 def _mix_up(rows: Floats) -> None:
     """Keep P(number equal) of people who are not one within bounds, in place."""
-    for column in range(TOKEN, COLUMNS):
+    for column in OWN_NUMBERS:
         equal = min(max(rows[column, 1], MIXED_UP_LEAST), HOUSEMATE_MOST)
         rows[column, :2] = (1 - equal, equal)
 
@@ -254,7 +265,7 @@ def isotonic(values: Floats, weights: Floats) -> Floats:
 def _model(
     classes: Classes, version: str, schema_epoch: int, cuts: tuple[tuple[int, ...], ...], posting_max: int
 ) -> LinkModel:
-    random = np.where(classes.random > 0, classes.random, 1.0)  # swap, agency and tokens have two levels only
+    random = np.where(classes.random > 0, classes.random, 1.0)  # swap, agency and numbers have two levels only
     weights = _milli_bits(classes.levels / random).tolist()
     prior = _milli_bits(classes.shares / (1 - classes.shares.sum())).tolist()
 
@@ -272,9 +283,9 @@ def _model(
         person=person,
         household=household,
         twin=twin,
-        swap=two(SWAP),
+        swap=(*two(SWAP), (weights[0][SWAP][2], weights[1][SWAP][2], weights[2][SWAP][2])),
         agency=two(AGENCY),
-        tokens=tuple(two(column) for column in range(TOKEN, COLUMNS)),
+        numbers=tuple(two(column) for column in range(NUMBER, COLUMNS)),
         prior=(prior[0], prior[1], prior[2]),
         posting_max=posting_max,
     )

@@ -43,6 +43,7 @@ SPECS: Final = (
     Spec("households", Group),
     Spec("assertions", Assertion),
     Spec("ties", bytes),
+    Spec("crowded", bool),  # records that are tied to more than one household holds
 )
 
 
@@ -80,6 +81,7 @@ class LinkGraph:
         self._assertions: MutableMapping[bytes, Assertion] = tables["assertions"]
         self._people = Groups(tables["clusters"])
         self._homes = Groups(tables["households"])
+        self._crowded: MutableMapping[bytes, bool] = tables["crowded"]
         self._pairs = Pairs(model, self._identities, tables["ties"], remembered_max)
         self._said: dict[bytes, dict[bytes, str]] = {}
         for row in self._assertions.values():
@@ -244,6 +246,9 @@ class LinkGraph:
             before.update(map(self._people.of, component))
             after.update(partition(component, self._rules))
         people_before, people_after = self._people.exchange(before, after, born, died)
+        if born is not None and len(touched) == 1 and (grown := self._grown(born)) is not None:
+            self._pairs.trim()
+            return LinkDelta(people_before, people_after, *self._homes.exchange(*grown, born, died))
         for group in people_before:
             roots.update(record for record in group if record in known)
         for group in people_after:
@@ -254,8 +259,36 @@ class LinkGraph:
         for component in connected(roots, self._housed):
             before.update(map(self._homes.of, component))
             after.update(split(component, self._tie_weights, self._people.of, self.model))
+            self._mark_crowded(component)
+        if died is not None:
+            self._crowded.pop(died, None)
         self._pairs.trim()
         return LinkDelta(people_before, people_after, *self._homes.exchange(before, after, born, died))
+
+    def _grown(self, born: bytes) -> tuple[set[Group], set[Group]] | None:
+        """Households before and after a record came, where it only joins whole ones: the most usual change.
+
+        None where that is not sure: what a person said or restricted, or a household of more than the limit. It
+        saves the walk over all records of all of them.
+        """
+        tied = self._pairs.ties(born)
+        if born in self._said or self._identities[born].restricted or not self._closed.isdisjoint(tied):
+            return None
+        if self._crowded and not self._crowded.keys().isdisjoint(tied):
+            return None
+        before = {self._homes.of(record) for record in tied}
+        if 1 + sum(map(len, before)) > self.model.household_max:
+            return None
+        return before, {tuple(sorted([born, *(record for group in before for record in group)]))}
+
+    def _mark_crowded(self, component: list[bytes]) -> None:
+        if len(component) > self.model.household_max:
+            for record in component:
+                if record not in self._crowded:
+                    self._crowded[record] = True
+        elif self._crowded:
+            for record in self._crowded.keys() & set(component):
+                del self._crowded[record]
 
     def _is_stranger(self, record: bytes) -> bool:
         """Whether a new record is surely alone: the most usual case."""

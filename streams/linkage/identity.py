@@ -6,18 +6,21 @@ to a name. Does not compare (compare.py).
 
 from __future__ import annotations
 
-import struct
 import sys
 from typing import Final
 
 import msgspec
+import numpy as np
 from msgspec.structs import force_setattr
+from numpy.typing import NDArray
 
 from schemas.identity import BANDS_MAX, BLOCK_BYTES, FIELD_BYTES, FIELDS, MATCHKEYS_MAX, TOKEN_BYTES, TOKENS
 from schemas.identity import Identity as WireIdentity
 
 ALL_NULL: Final = (1 << len(FIELDS)) - 1
-ADDRESS: Final = sum(1 << FIELDS.index(name) for name in ("number", "street", "postcode"))
+LOCATED: Final = sum(1 << FIELDS.index(name) for name in ("number", "street", "postcode"))
+ADDRESS: Final = LOCATED | 1 << FIELDS.index("place")
+UPRN: Final = slice(TOKENS.index("uprn") * TOKEN_BYTES, (TOKENS.index("uprn") + 1) * TOKEN_BYTES)
 
 Shape = tuple[int, int, tuple[int, ...], tuple[bytes, ...], str]
 """What a comparison reads: epoch, null mask, one integer of 256 bits a field, tokens (empty where missing; an empty
@@ -33,7 +36,8 @@ class Identity(msgspec.Struct, frozen=True, array_like=True, gc=False):
         agency: Who holds the record.
         schema_epoch: Version of fields and normalisation.
         key_epoch: Epoch of the linkage key.
-        nulls: Bit i is set where field i is missing; the address is always null if restricted or communal.
+        nulls: Bit i is set where field i is missing; the address is always null if restricted or communal, and
+            so is the UPRN among the tokens.
         bits: 32 bytes a field.
         tokens: 16 bytes a token, zeros where missing.
         matchkeys: 8 bytes each.
@@ -71,13 +75,16 @@ def from_wire(message: WireIdentity, agency: str) -> Identity:
     if not 0 <= message["nulls"] <= ALL_NULL or min(message["schema_epoch"], message["key_epoch"]) < 0:
         raise ValueError("bad_bounds")
     hidden = ADDRESS if message["restricted"] or message["communal"] else 0
+    tokens = bytes(message["tokens"])
+    if hidden:
+        tokens = tokens[: UPRN.start] + _NO_TOKEN + tokens[UPRN.stop :]
     return Identity(
         agency=sys.intern(agency),
         schema_epoch=message["schema_epoch"],
         key_epoch=message["key_epoch"],
         nulls=message["nulls"] | hidden,
         bits=bytes(message["bits"]),
-        tokens=_NO_TOKENS if message["tokens"] == _NO_TOKENS else bytes(message["tokens"]),
+        tokens=_NO_TOKENS if tokens == _NO_TOKENS else tokens,
         matchkeys=bytes(message["matchkeys"]),
         bands=bytes(message["bands"]),
         restricted=message["restricted"],
@@ -121,21 +128,16 @@ def shape(identity: Identity) -> Shape:
     )
 
 
-_UNPACK: Final = tuple(struct.Struct(f"<{count}Q").unpack for count in range(max(MATCHKEYS_MAX, BANDS_MAX) + 1))
+_KEY: Final = np.dtype("<u8")
 
 
-def blocking_keys(identity: Identity) -> frozenset[int]:
+def blocking_keys(identity: Identity) -> NDArray[np.uint64]:
     """Every blocking key: matchkeys, bands and, where present, both halves of identifier tokens.
 
     Two keys of one token, because two that are shared make a candidate however many records hold them.
     """
-    matchkeys, bands, tokens = identity.matchkeys, identity.bands, identity.tokens
-    keys = _UNPACK[len(matchkeys) // BLOCK_BYTES](matchkeys)
-    if bands:
-        keys += _UNPACK[len(bands) // BLOCK_BYTES](bands)
-    if tokens == _NO_TOKENS:
-        return frozenset(keys)
-    for part in _TOKEN_SLICES:
-        if tokens[part] != _NO_TOKEN:
-            keys += _UNPACK[TOKEN_BYTES // BLOCK_BYTES](tokens[part])
-    return frozenset(keys)
+    blocks = identity.matchkeys + identity.bands
+    tokens = identity.tokens
+    if tokens != _NO_TOKENS:
+        blocks += b"".join([tokens[part] for part in _TOKEN_SLICES if tokens[part] != _NO_TOKEN])
+    return np.frombuffer(blocks, _KEY)

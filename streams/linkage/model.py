@@ -13,8 +13,9 @@ from typing import Final
 
 import msgspec
 
-from schemas.identity import FIELD_BYTES, FIELDS, TOKENS
+from schemas.identity import FIELD_BYTES, FIELDS
 
+NUMBERS: Final = ("nhs", "upn", "uprn")  # evidence that tokens give; nhs by the number now or the one before
 LEVELS: Final = 8  # buckets of similarity a field, LINKAGE section 6
 FIELD_BITS: Final = FIELD_BYTES * 8
 WEIGHT_MAX: Final = 1 << 24  # milli-bits; keeps sums of all fields inside 30 bits
@@ -35,12 +36,14 @@ class LinkModel(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         household: For each field 8 weights of `same household, other person`, by level.
         twin: For each field 8 weights of `twin`: born on one day to one household, so that only names, numbers and
             being known twice at one agency tell them apart.
-        swap: Weights where given name and surname were (not, yes) compared crosswise.
+        swap: Weights where given name and surname were compared (straight, crosswise, crosswise with one missing).
         agency: Weights of two records of (different agencies, one agency): few agencies hold a person twice, so that
             two records at one agency speak for twins.
-        tokens: For each token of schemas.identity.TOKENS the weights where both have one: (different, equal).
+        numbers: For each of `NUMBERS` the weights where both have one: (different, equal).
         prior: Weight before any evidence.
         edge: Milli-bits from which a pair is an automatic edge.
+        margin: Milli-bits by which an automatic link must beat the classes of a household beyond `edge`: a twin or
+            a sibling merged is worse than a pair left for review.
         merge: Milli-bits on average from which two groups of one component are merged.
         tie: Milli-bits from which a pair is of one household. At 0 neighbours of one surname were tied: precision
             of households on the demo's world .986, at 2,000 it is 1.000 with the same recall.
@@ -57,23 +60,24 @@ class LinkModel(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     person: tuple[tuple[int, ...], ...]
     household: tuple[tuple[int, ...], ...]
     twin: tuple[tuple[int, ...], ...]
-    swap: tuple[Weights, Weights]
+    swap: tuple[Weights, Weights, Weights]
     agency: tuple[Weights, Weights]
-    tokens: tuple[tuple[Weights, Weights], ...]
+    numbers: tuple[tuple[Weights, Weights], ...]
     prior: Weights
     edge: int = 4_250
+    margin: int = 1_000
     merge: int = 2_000
     tie: int = 2_000
     clip: int = 10_000
-    alone_max: int = 6
+    alone_max: int = 10
     posting_max: int = 100
     component_max: int = 200
     household_max: int = 40
 
     def __post_init__(self) -> None:
         weights = (self.person, self.household, self.twin)
-        if any(len(table) != len(FIELDS) for table in (self.cuts, *weights)) or len(self.tokens) != len(TOKENS):
-            message = f"expected tables for {len(FIELDS)} fields and {len(TOKENS)} tokens"
+        if any(len(table) != len(FIELDS) for table in (self.cuts, *weights)) or len(self.numbers) != len(NUMBERS):
+            message = f"expected tables for {len(FIELDS)} fields and {len(NUMBERS)} numbers"
             raise ValueError(message)
         if any(len(row) != LEVELS for table in weights for row in table):
             message = f"expected {LEVELS} levels a field"
@@ -89,7 +93,7 @@ class LinkModel(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         flat = [weight for table in weights for row in table for weight in row]
         flat += [
             weight
-            for pair in (*self.swap, *self.agency, *(pair for token in self.tokens for pair in token), self.prior)
+            for pair in (*self.swap, *self.agency, *(pair for number in self.numbers for pair in number), self.prior)
             for weight in pair
         ]
         if max(map(abs, flat)) > WEIGHT_MAX:
@@ -102,8 +106,8 @@ class LinkModel(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
 
     def at(self, edge: int, merge: int) -> LinkModel:
-        """The same weights with other thresholds, in milli-bits; for measurements. `tie` is lowered to `edge`."""
-        return msgspec.structs.replace(self, edge=edge, merge=merge, tie=min(self.tie, edge))
+        """The same weights with other thresholds, in milli-bits, and no margin; `tie` is lowered to `edge`."""
+        return msgspec.structs.replace(self, edge=edge, merge=merge, margin=0, tie=min(self.tie, edge))
 
 
 def read_model(data: bytes) -> LinkModel:

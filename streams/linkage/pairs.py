@@ -7,21 +7,27 @@ millisecond a household, which after a recovery or in a large partnership is eve
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from itertools import combinations
 from typing import Final
 
 import msgspec
+import numpy as np
 
-from streams.linkage.compare import MASK, OFFSET, link_of, packed, scorer
-from streams.linkage.identity import Identity, Shape, blocking_keys, shape
+from schemas.identity import FIELD_BYTES, FIELDS, TOKEN_BYTES, TOKENS
+from streams.linkage import kernels
+from streams.linkage.compare import link_of, packed, weighing
+from streams.linkage.identity import Identity, blocking_keys
+from streams.linkage.kernels import INCOMPARABLE, OFFSET
 from streams.linkage.model import LinkModel
 from streams.linkage.postings import Postings
 
-REMEMBERED_MAX: Final = 1 << 17  # records whose integers are kept, about .6 kB each
+REMEMBERED_MAX: Final = 1 << 15  # records whose ties are kept unpacked, about 1 kB each
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[bytes, int]).decode
+_WORD, _SHORT = np.dtype("<u8"), np.dtype("<u2")
+_BITS, _TOKENS = len(FIELDS) * FIELD_BYTES // 8, len(TOKENS) * TOKEN_BYTES // 8
 
 
 class Pairs:
@@ -31,7 +37,7 @@ class Pairs:
         model: Weights and thresholds.
         identities: The live records.
         rows: For each record with ties, msgpack of {other: weights packed}, in order of the other.
-        remembered_max: Records whose integers are kept; it changes no result.
+        remembered_max: Records whose ties are kept unpacked; it changes no result.
     """
 
     def __init__(
@@ -42,37 +48,42 @@ class Pairs:
         remembered_max: int,
     ) -> None:
         self._remembered_max = remembered_max
-        self._edge_packed, self._tie_packed = packed(model.edge, -OFFSET), model.tie + OFFSET
+        self._edge, self._tie = packed(model.edge, -OFFSET), model.tie
         self._identities = identities
         self._rows = rows
-        self._score = scorer(model)
-        self._shapes: dict[bytes, Shape] = {}
+        self._weighing = weighing(model)
+        self._ties: dict[bytes, dict[bytes, int]] = {}
+        self._rows_found, self._weights = np.empty(1024, np.int64), np.empty(1024, np.int64)
         self._postings = Postings(model.alone_max, model.posting_max, identities)
 
     def edges(self, record: bytes) -> dict[bytes, int]:
         """Candidates that reach the automatic threshold, with their link score in milli-bits."""
-        edge = self._edge_packed
+        edge = self._edge
         return {other: link_of(weighed) for other, weighed in self.ties(record).items() if weighed >= edge}
 
     def ties(self, record: bytes) -> dict[bytes, int]:
-        """Candidates of the same person or household, with their weights packed."""
-        row = self._rows.get(record)
-        return {} if row is None else _decode(row)
+        """Candidates of the same person or household, with their weights packed; not to be changed."""
+        found = self._ties.get(record)
+        if found is None:
+            row = self._rows.get(record)
+            found = self._ties[record] = {} if row is None else _decode(row)
+        return found
 
-    def candidates(self, record: bytes) -> set[bytes]:
+    def candidates(self, record: bytes) -> list[bytes]:
         """Records that share enough live blocking keys."""
         return self._postings.candidates(record, blocking_keys(self._identities[record]))
 
     def ask(self, one: bytes, other: bytes) -> int | None:
         """Link score of any two live records in milli-bits; None where their epochs differ."""
-        first, second = self._shape(one), self._shape(other)
-        return link_of(self._score(first, second)) if first[0] == second[0] else None
+        weighed = self.ties(one).get(other)
+        if weighed is None:
+            weighed = self._weigh(one, (other,), -OFFSET).get(other)
+        return None if weighed is None else link_of(weighed)
 
     def trim(self) -> None:
         """Drop what can be worked out again, once it is too much; only between two changes."""
-        self._postings.pack_if_due()
-        if len(self._shapes) > self._remembered_max:
-            self._shapes.clear()
+        if len(self._ties) > self._remembered_max:
+            self._ties.clear()
 
     def enter(self, record: bytes, touched: set[bytes]) -> None:
         """Take in a record that is new in the identities.
@@ -81,92 +92,105 @@ class Pairs:
             record: Record.
             touched: Receives the ends of every edge or tie that changes, here and in the methods below.
         """
-        found: set[bytes] = set()
-        passed = self._postings.enter(record, blocking_keys(self._identities[record]), found)
+        found, passed = self._postings.enter(record, blocking_keys(self._identities[record]))
         self._learn(record, found)
         touched.add(record)
         for key in passed:
-            self._recheck(key, touched)
+            self._part(key, touched)
 
     def leave(self, record: bytes, touched: set[bytes]) -> None:
         """Let go of a record that is still in the identities."""
         self.forget(record, touched)
         for key in self._postings.leave(record, blocking_keys(self._identities[record])):
-            self._recheck(key, touched)
+            self._rejoin(key, touched)
 
     def forget(self, record: bytes, touched: set[bytes]) -> None:
         """Drop what is known of a record, before its encodings change."""
         for other in self.ties(record):  # an edge is always a tie, because tie <= edge
-            theirs = self.ties(other)
-            del theirs[record]
-            self._keep(other, theirs)
+            self._keep(other, {one: weighed for one, weighed in self.ties(other).items() if one != record})
             touched.add(other)
         self._keep(record, {})
-        self._shapes.pop(record, None)
 
     def change(self, record: bytes, old: Identity, touched: set[bytes]) -> None:
         """Take in a record's new encodings after `forget` under the old ones."""
-        before, after = blocking_keys(old), blocking_keys(self._identities[record])
-        crossed = self._postings.leave(record, before - after)
-        crossed += self._postings.enter(record, after - before, set())
-        for key in crossed:
-            self._recheck(key, touched)
+        after = blocking_keys(self._identities[record])
+        before, now = set(blocking_keys(old).tolist()), set(after.tolist())
+        left, came = (np.fromiter(keys, np.uint64) for keys in (before - now, now - before))
+        back = self._postings.leave(record, left, gone=False)
+        _, passed = self._postings.enter(record, came)
+        for key in passed:
+            self._part(key, touched)
+        for key in back:
+            self._rejoin(key, touched)
         self._learn(record, self._postings.candidates(record, after))
         touched.add(record)
 
-    def _shape(self, record: bytes) -> Shape:
-        found = self._shapes.get(record)
-        if found is None:
-            found = self._shapes[record] = shape(self._identities[record])
-        return found
-
     def _keep(self, record: bytes, ties: dict[bytes, int]) -> None:
         if ties:
+            self._ties[record] = ties
             self._rows[record] = _encode(dict(sorted(ties.items())))
-        elif record in self._rows:
-            del self._rows[record]
+        else:
+            self._ties.pop(record, None)
+            if record in self._rows:
+                del self._rows[record]
 
-    def _learn(self, record: bytes, candidates: Collection[bytes]) -> None:
+    def _learn(self, record: bytes, candidates: Sequence[bytes]) -> None:
         """Score a record against its candidates."""
-        shapes, score, tie = self._shapes, self._score, self._tie_packed
-        mine = self._shape(record)
-        epoch = mine[0]
-        ties: dict[bytes, int] = {}
-        for other in candidates:
-            theirs = shapes.get(other) or self._shape(other)
-            if theirs[0] == epoch:
-                weighed = score(mine, theirs)
-                if weighed & MASK >= tie:
-                    ties[other] = weighed
+        ties = self._weigh(record, candidates, self._tie)
         self._keep(record, ties)
         for other, weighed in ties.items():
             self._keep(other, {**self.ties(other), record: weighed})
 
-    def _recheck(self, key: int, touched: set[bytes]) -> None:
-        """A key has crossed a limit: pairs of its records may have become candidates, or are none any more."""
-        members = [(member, blocking_keys(self._identities[member])) for member in self._postings.members(key)]
-        ties = {member: self.ties(member) for member, _ in members}
-        changed: set[bytes] = set()
-        for (one, some), (other, others) in combinations(members, 2):
-            before, weighed = ties[one].get(other), None
-            if self._postings.join(some & others):
-                weighed = before or self._tie(one, other)
-            if weighed == before:
-                continue
-            changed.update((one, other))
-            for mine, theirs in ((one, other), (other, one)):
-                if weighed is None:
-                    del ties[mine][theirs]
-                else:
-                    ties[mine][theirs] = weighed
-        for member in sorted(changed):
-            self._keep(member, ties[member])
-        touched |= changed
+    def _weigh(self, record: bytes, others: Sequence[bytes], least: int) -> dict[bytes, int]:
+        """Weights packed of a record with others of its epochs, where the tie is `least` or more."""
+        if not others:
+            return {}
+        known = self._identities
+        mine = known[record]
+        schema, key, agency = mine.schema_epoch, mine.key_epoch, mine.agency
+        rows = [known[other] for other in others]
+        marks = [
+            2 * row.nulls + (row.agency == agency)
+            if row.key_epoch == key and row.schema_epoch == schema
+            else INCOMPARABLE
+            for row in rows
+        ]
+        if len(rows) > len(self._weights):
+            self._rows_found, self._weights = np.empty(2 * len(rows), np.int64), np.empty(2 * len(rows), np.int64)
+        count = kernels.weigh(
+            np.frombuffer(mine.bits, _WORD), mine.nulls, np.frombuffer(mine.tokens, _WORD),
+            np.frombuffer(b"".join([row.bits for row in rows]), _WORD).reshape(-1, _BITS),
+            np.array(marks, _SHORT),
+            np.frombuffer(b"".join([row.tokens for row in rows]), _WORD).reshape(-1, _TOKENS),
+            *self._weighing, least, self._rows_found, self._weights,
+        )  # fmt: skip
+        found = zip(self._rows_found[:count].tolist(), self._weights[:count].tolist(), strict=True)
+        return {others[row]: weighed for row, weighed in found}
 
-    def _tie(self, one: bytes, other: bytes) -> int | None:
-        """Weights of a pair packed, if it is a tie."""
-        first, second = self._shape(one), self._shape(other)
-        if first[0] != second[0]:
-            return None
-        weighed = self._score(first, second)
-        return weighed if weighed & MASK >= self._tie_packed else None
+    def _part(self, key: int, touched: set[bytes]) -> None:
+        """A key has passed a limit: pairs of its records may be candidates no more."""
+        members = set(self._postings.members(key))
+        tied = [(one, other) for one in members for other in members.intersection(self.ties(one)) if one < other]
+        for one, other in self._select(tied, joined=False):
+            self._keep(one, {record: weighed for record, weighed in self.ties(one).items() if record != other})
+            self._keep(other, {record: weighed for record, weighed in self.ties(other).items() if record != one})
+            touched.update((one, other))
+
+    def _rejoin(self, key: int, touched: set[bytes]) -> None:
+        """A key has come back to a limit: pairs of its records may be candidates again."""
+        members = self._postings.members(key)
+        apart = [(one, other) for one, other in combinations(members, 2) if other not in self.ties(one)]
+        for one, other in self._select(apart, joined=True):
+            for weighed in self._weigh(one, (other,), self._tie).values():
+                self._keep(one, {**self.ties(one), other: weighed})
+                self._keep(other, {**self.ties(other), one: weighed})
+                touched.update((one, other))
+
+    def _select(self, pairs: Sequence[tuple[bytes, bytes]], *, joined: bool) -> list[tuple[bytes, bytes]]:
+        """Those of the pairs that are candidates, or those that are not."""
+        if not pairs:
+            return []
+        numbers: dict[bytes, int] = {}
+        flat = [numbers.setdefault(record, len(numbers)) for pair in pairs for record in pair]
+        answers = self._postings.join([blocking_keys(self._identities[record]) for record in numbers], flat)
+        return [pair for pair, answer in zip(pairs, answers, strict=True) if answer is joined]

@@ -5,26 +5,29 @@ Decides candidates: records that share a key held by at most `alone_max` records
 alone, and it keeps candidates few however many records there are: chance gives two records one common key far sooner
 than two (on the agencies set .0003 of pair F1 and .0009 of household F1 less than one key of any size).
 
-A record has some twenty keys and most keys have one record, so a dictionary of them would be most of a partition's
-recovery and a good part of its memory. They are kept packed instead, sorted, 13 bytes a key; what changed since they
-were packed is in a dictionary that goes before them, and now and then all is packed anew.
+A record has some fifty keys and most keys have one record, so a dictionary of them would be most of a partition's
+recovery and memory. They are in a table of kernels.py, made anew from the live records at every start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from schemas.identity import BLOCK_BYTES, TOKEN_BYTES, TOKENS
-from streams.linkage.identity import Identity
+from schemas.identity import BANDS_MAX, BLOCK_BYTES, MATCHKEYS_MAX, TOKEN_BYTES, TOKENS
+from streams.linkage import kernels
+from streams.linkage.identity import Identity, blocking_keys
+from streams.linkage.kernels import CHAINS, FREE_CHAIN, FREE_LINK, LINKS, META, USED, Keys, Places
 
-Posting = bytes | tuple[bytes, ...] | set[bytes]
-"""Records of one key: one, up to the limit (or none), or more than it. Three forms, because most keys have one."""
-HALVES: Final = TOKEN_BYTES // BLOCK_BYTES  # keys of one token
-CHANGED_MIN: Final = 1 << 20  # keys; below, packing anew gains nothing
+KEYS_MAX: Final = MATCHKEYS_MAX + BANDS_MAX + len(TOKENS) * TOKEN_BYTES // BLOCK_BYTES  # of one record
+FULL: Final = 0.8  # share of used slots at which the table grows
+GROWTH: Final = 1.3
+BATCH: Final = 1 << 20  # keys entered at a time at the start
+SPARE: Final = 4096  # keys that fit between two looks at the room left
 
 
 class Postings:
@@ -38,159 +41,177 @@ class Postings:
 
     def __init__(self, alone: int, most: int, identities: Mapping[bytes, Identity]) -> None:
         self._alone, self._most = alone, most
-        self._identities = identities
-        self.pack()
+        # keys are hashes; a secret keeps who forges some from choosing where they fall
+        self._multiplier = np.uint64(secrets.randbits(64) | 1)
+        self._records: list[bytes] = []
+        self._place: dict[bytes, int] = {}
+        self._vacant: list[int] = []
+        self._retired: dict[int, set[int]] = {}
+        self._slots, self._values = np.zeros(0, np.uint64), np.zeros(0, np.int32)
+        self._chains, self._links = np.empty((0, 2), np.int32), np.empty((0, 2), np.int32)
+        self._marks = np.zeros(1024, np.int64)
+        self._meta = np.zeros(META, np.int64)
+        self._meta[[FREE_CHAIN, FREE_LINK]] = -1
+        self._found = np.empty(KEYS_MAX * most, np.int32)
+        self._special = np.empty((3, KEYS_MAX), np.uint64)
+        self._room = 0
+        self._fill(identities)
 
-    def pack(self) -> None:
-        """Pack the keys of the live records; changes no answer."""
-        self._changed: dict[int, Posting] = {}
-        self._records = list(self._identities)
-        keys, owners = _packed(self._identities.values())
-        self._shift = 64 - max(1, (len(keys) >> 2).bit_length())  # two to four keys a bucket, for keys are hashes
-        buckets = np.bincount((keys >> np.uint64(self._shift)).astype(np.int64), minlength=1 << 64 - self._shift)
-        starts = np.concatenate(([0], np.cumsum(buckets))).astype(np.uint32)
-        # plain integers out of a memoryview come four times faster than out of an array
-        self._keys, self._owners, self._starts = keys.data, owners.data, starts.data
-
-    def pack_if_due(self) -> None:
-        """Pack anew where half as many keys have changed as are packed."""
-        if len(self._changed) > max(CHANGED_MIN, len(self._keys) // 2):
-            self.pack()
-
-    def enter(self, record: bytes, keys: Iterable[int], candidates: set[bytes]) -> list[int]:
+    def enter(self, record: bytes, keys: Keys) -> tuple[list[bytes], list[int]]:
         """Add a record under keys it is not under yet.
 
         Args:
             record: Record.
             keys: Its keys.
-            candidates: Receives its candidates, as far as these keys tell.
 
         Returns:
-            The keys that have passed a limit by it.
+            Its candidates, as far as these keys tell, and the keys that have passed a limit by it.
         """
-        changed, alone, most = self._changed, self._alone, self._most
-        once: set[bytes] = set()
-        passed = []
-        for key in keys:
-            held = changed.get(key)
-            if held is None:
-                held = self._packed_posting(key)
-            if type(held) is bytes:
-                changed[key] = (held, record)
-                candidates.add(held)
-            elif type(held) is tuple:
-                if len(held) < most:
-                    changed[key] = (*held, record) if held else record
-                    if len(held) < alone:
-                        candidates.update(held)
-                    else:
-                        candidates.update(once.intersection(held))
-                        once.update(held)
-                        if len(held) == alone:
-                            passed.append(key)
-                else:
-                    changed[key] = {*held, record}
-                    passed.append(key)
-            elif type(held) is set:
-                held.add(record)
-                changed[key] = held
-        return passed
+        place = self._place.get(record)
+        if place is None:
+            place = self._new_place(record)
+        self._room -= len(keys)
+        if self._room < 0:
+            self._make_room(SPARE)
+        found, passed, full, retired = kernels.enter(
+            keys, place, self._multiplier, self._slots, self._values, self._chains, self._links, self._marks,
+            self._meta, self._alone, self._most, self._found, self._special,
+        )  # fmt: skip
+        records = self._records
+        candidates = [records[other] for other in self._found[:found].tolist()]
+        crossed: list[int] = self._special[0, :passed].tolist() if passed else []
+        if full:
+            for key in dict.fromkeys(self._special[1, :full].tolist()):
+                self._retired[key] = {place, *self._drain(key)}
+                crossed.append(key)
+        if retired:
+            for key in self._special[2, :retired].tolist():
+                self._retired[key].add(place)
+        return candidates, crossed
 
-    def leave(self, record: bytes, keys: Iterable[int]) -> list[int]:
-        """Take a record away from keys it is under; returns the keys that have come back to a limit by it."""
-        changed, alone, most = self._changed, self._alone, self._most
-        back = []
-        for key in keys:
-            held = self._posting(key)
-            if type(held) is bytes:
-                changed[key] = ()
-            elif type(held) is tuple:
-                rest = tuple([other for other in held if other != record])
-                changed[key] = rest[0] if len(rest) == 1 else rest
-                if len(rest) == alone:
-                    back.append(key)
-            elif type(held) is set:
-                held.discard(record)
-                changed[key] = held
-                if len(held) == most:
-                    changed[key] = tuple(sorted(held))
-                    back.append(key)
+    def leave(self, record: bytes, keys: Keys, *, gone: bool = True) -> list[int]:
+        """Take a record away from keys it is under; returns the keys that have come back to a limit by it.
+
+        Args:
+            record: Record.
+            keys: Its keys.
+            gone: It is under no other key now.
+        """
+        place = self._place[record]
+        passed, retired = kernels.leave(
+            keys, place, self._multiplier, self._slots, self._values, self._chains, self._links, self._meta,
+            self._alone, self._special,
+        )  # fmt: skip
+        back: list[int] = self._special[0, :passed].tolist()
+        for key in dict.fromkeys(self._special[2, :retired].tolist()):
+            held = self._retired[key]
+            held.discard(place)
+            if len(held) == self._most:
+                self._revive(key, self._retired.pop(key))
+                back.append(key)
+        if gone:
+            del self._place[record]
+            self._vacant.append(place)
         return back
 
-    def candidates(self, record: bytes, keys: Iterable[int]) -> set[bytes]:
+    def candidates(self, record: bytes, keys: Keys) -> list[bytes]:
         """Candidates of a record that is under these keys."""
-        found: set[bytes] = set()
-        once: set[bytes] = set()
-        changed, alone = self._changed, self._alone
-        for key in keys:
-            held = changed.get(key)
-            if held is None:
-                held = self._packed_posting(key)
-            if type(held) is tuple:
-                if len(held) <= alone:
-                    found.update(held)
-                else:
-                    found.update(once.intersection(held))
-                    once.update(held)
-        found.discard(record)
-        return found
+        found = kernels.candidates(
+            keys, self._place[record], self._multiplier, self._slots, self._values, self._chains, self._links,
+            self._marks, self._meta, self._alone, self._found,
+        )  # fmt: skip
+        return [self._records[other] for other in self._found[:found].tolist()]
 
-    def members(self, key: int) -> Iterable[bytes]:
-        """All records of one key, live or retired."""
-        held = self._posting(key)
-        return (held,) if type(held) is bytes else held  # type: ignore[return-value]
+    def members(self, key: int) -> list[bytes]:
+        """All records of one key, live or retired; none where it has fewer than two."""
+        places: Iterable[int] | None = self._retired.get(key)
+        if places is None:
+            places = kernels.members(
+                np.uint64(key), self._multiplier, self._slots, self._values, self._chains, self._links
+            ).tolist()
+        return [self._records[place] for place in places]
 
-    def join(self, shared: Iterable[int]) -> bool:
-        """Whether keys that two records share make them candidates."""
-        live = 0
-        for key in shared:
-            held = self._posting(key)
-            if type(held) is tuple:
-                if len(held) <= self._alone or live:
-                    return True
-                live = 1
-        return False
+    def join(self, keys: Sequence[Keys], pairs: Sequence[int]) -> list[bool]:
+        """Whether keys make candidates of records.
 
-    def _posting(self, key: int) -> Posting:
-        held = self._changed.get(key)
-        return self._packed_posting(key) if held is None else held
+        Args:
+            keys: All keys of some records.
+            pairs: Numbers of records, two and two.
 
-    def _packed_posting(self, key: int) -> Posting:
-        """What is packed under a key."""
-        keys, bucket = self._keys, key >> self._shift
-        first, end = self._starts[bucket], self._starts[bucket + 1]
-        while first < end and keys[first] < key:
-            first += 1
-        last = first
-        while last < end and keys[last] == key:
-            last += 1
-        if last == first:
-            return ()
-        if last - first == 1:
-            return self._records[self._owners[first]]
-        held = [self._records[owner] for owner in self._owners[first:last]]
-        return tuple(held) if len(held) <= self._most else set(held)
+        Returns:
+            An answer for each pair.
+        """
+        starts = np.fromiter(accumulate(map(len, keys), initial=0), np.int64, len(keys) + 1)
+        joined: list[bool] = kernels.join(
+            np.concatenate(keys), starts, np.array(pairs, np.int64), self._multiplier, self._slots, self._values,
+            self._chains, self._alone,
+        ).tolist()  # fmt: skip
+        return joined
+
+    def _new_place(self, record: bytes) -> int:
+        if self._vacant:
+            place = self._vacant.pop()
+            self._records[place] = record
+        else:
+            place = len(self._records)
+            self._records.append(record)
+            if place == len(self._marks):
+                self._marks = np.concatenate([self._marks, np.zeros(len(self._marks) // 3, np.int64)])
+        self._place[record] = place
+        return place
+
+    def _drain(self, key: int) -> list[int]:
+        places: list[int] = kernels.drain(
+            np.uint64(key), self._multiplier, self._slots, self._values, self._chains, self._links, self._meta
+        ).tolist()
+        return places
+
+    def _revive(self, key: int, held: set[int]) -> None:
+        self._room -= len(held)
+        if self._room < 0:
+            self._make_room(SPARE)
+        kernels.revive(
+            np.uint64(key), np.fromiter(held, np.int32), self._multiplier, self._slots, self._values, self._chains,
+            self._links, self._meta,
+        )  # fmt: skip
+
+    def _make_room(self, keys: int) -> None:
+        """Grow what has not room for so many more keys."""
+        meta = self._meta
+        if meta[USED] + keys > FULL * len(self._slots):
+            size = int(GROWTH * (meta[USED] + keys) / FULL)
+            slots, values = np.zeros(size, np.uint64), np.full(size, kernels.FREE, np.int32)
+            meta[USED] = kernels.rehash(self._slots, self._values, self._multiplier, slots, values)
+            self._slots, self._values = slots, values
+        self._chains = _grown(self._chains, int(meta[CHAINS]) + keys)
+        self._links = _grown(self._links, int(meta[LINKS]) + 2 * keys)
+        self._room = keys
+
+    def _fill(self, identities: Mapping[bytes, Identity]) -> None:
+        """Enter all records at once; changes nothing that can be asked."""
+        rows = [blocking_keys(one) for one in identities.values()]
+        self._records = list(identities)
+        self._place = {record: place for place, record in enumerate(self._records)}
+        self._marks = np.zeros(max(1024, len(rows)), np.int64)
+        keys = np.concatenate(rows) if rows else np.zeros(0, np.uint64)
+        owners = np.repeat(np.arange(len(rows), dtype=np.int32), [len(row) for row in rows])
+        for start in range(0, len(keys), BATCH):
+            some = slice(start, start + BATCH)
+            self._make_room(min(BATCH, len(keys)))
+            kernels.enter_all(
+                keys[some], owners[some], self._multiplier, self._slots, self._values, self._chains, self._links,
+                self._meta, self._most,
+            )  # fmt: skip
+        self._room = 0
+        retired = self._slots[self._values == kernels.RETIRED]
+        self._retired = {key: set() for key in retired.tolist()}
+        held = np.isin(keys, retired)
+        for key, owner in zip(keys[held].tolist(), owners[held].tolist(), strict=True):
+            self._retired[key].add(owner)
 
 
-def _packed(identities: Iterable[Identity]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
-    """Every key with the place of its record, sorted by key: those of identity.blocking_keys, each once a record.
-
-    Returns:
-        (keys, u8; places, u4).
-    """
-    rows = list(identities)
-    places = np.arange(len(rows), dtype=np.uint32)
-    parts = []
-    for blocks in ([row.matchkeys for row in rows], [row.bands for row in rows]):
-        counts = np.fromiter(map(len, blocks), np.int64, len(rows)) // BLOCK_BYTES
-        parts.append((np.frombuffer(b"".join(blocks), "<u8"), np.repeat(places, counts)))
-    tokens = np.frombuffer(b"".join([row.tokens for row in rows]), "<u8").reshape(len(rows), len(TOKENS), HALVES)
-    row_at, token_at = np.nonzero(tokens.any(axis=2))
-    parts.append((tokens[row_at, token_at].ravel(), np.repeat(places[row_at], HALVES)))
-    keys = np.concatenate([keys for keys, _ in parts]).astype(np.uint64)
-    owners = np.concatenate([owners for _, owners in parts])
-    order = np.lexsort((owners, keys))
-    keys, owners = keys[order], owners[order]
-    again = np.zeros(len(keys), bool)
-    again[1:] = (keys[1:] == keys[:-1]) & (owners[1:] == owners[:-1])
-    return np.ascontiguousarray(keys[~again]), np.ascontiguousarray(owners[~again])
+def _grown(rows: Places, size: int) -> Places:
+    """The rows with room for so many, and some more where it has to be made."""
+    if size <= len(rows):
+        return rows
+    return np.concatenate([rows, np.empty((int(GROWTH * size) - len(rows), 2), np.int32)])

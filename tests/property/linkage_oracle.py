@@ -60,7 +60,7 @@ class Batch:
         return compare.score(self.model, one, other) if compare.comparable(one, other) else None
 
     def _pairs(self) -> tuple[dict[tuple[bytes, bytes], int], dict[tuple[bytes, bytes], int]]:
-        keys = {record: blocking_keys(identity) for record, identity in self.records.items()}
+        keys = {record: set(blocking_keys(identity).tolist()) for record, identity in self.records.items()}
         sizes = Counter(key for some in keys.values() for key in some)
         edges, ties = {}, {}
         for a, b in combinations(sorted(self.records), 2):

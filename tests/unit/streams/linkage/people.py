@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import Any
 
 from schemas.identity import FIELDS, TOKENS
+from streams.linkage.graph import SPECS
 from streams.linkage.identity import ADDRESS, Identity
-from streams.linkage.model import LinkModel
+from streams.linkage.model import NUMBERS, LinkModel
 
 CUTS = (123, 104, 91, 76, 59, 38, 0)
 LIKELY = (-5_000, -4_000, -3_000, -1_000, 2_000, 4_000, 6_000, 8_000)
@@ -27,17 +28,18 @@ def model(**changes: Any) -> LinkModel:
         "person": (LIKELY,) * len(FIELDS),
         "household": tuple(SHARED if name in shared else TWINS if name == "dob" else NEUTRAL for name in FIELDS),
         "twin": tuple(SHARED if name in shared else LIKELY if name == "dob" else NEUTRAL for name in FIELDS),
-        "swap": ((0, 0, 0), (-2_000, 0, 0)),
+        "swap": ((0, 0, 0), (-2_000, 0, 0), (-1_000, 0, 0)),
         "agency": ((300, 0, 0), (-2_000, 0, 500)),
-        "tokens": (((-4_000, 0, 0), (5_000, 3_000, 3_000)),) * len(TOKENS),
+        "numbers": (((-4_000, 0, 0), (5_000, 3_000, 3_000)),) * len(NUMBERS),
         "prior": (-12_000, -11_000, -15_000),
+        "margin": 0,
         "tie": 0,
     }
     return LinkModel(**{**settings, **changes})
 
 
 def tables() -> dict[str, dict[Any, Any]]:
-    return {"identities": {}, "clusters": {}, "households": {}, "assertions": {}, "ties": {}}
+    return {spec.name: {} for spec in SPECS}
 
 
 @lru_cache(maxsize=4096)
@@ -78,7 +80,11 @@ def identity(
     nulls = sum(1 << index for index, name in enumerate(FIELDS) if name not in have)
     if restricted or communal:
         nulls |= ADDRESS
-        have = {name: value for name, value in have.items() if name not in {"number", "street", "postcode"}}
+        have = {
+            name: value
+            for name, value in have.items()
+            if name not in {"number", "street", "postcode", "place", "uprn"}
+        }
     keys = {_key("/".join(names), *(have[name] for name in names)) for names in KEYS if set(names) <= set(have)}
     return Identity(
         agency=agency,
