@@ -4,11 +4,12 @@ Splink runs in the peers' environment, as a process of its own. Its settings are
 in benchmarks/linkage/splink/ and read over the file's own columns. A set without gets them by `derive`, from its
 fields alone, over values as the bridge normalises them:
 
-    compare  given name and surname together by ForenameSurnameComparison, one alone by NameComparison; date of
-             birth by DateOfBirthComparison; a postcode of the British form by PostcodeComparison, others by
-             Damerau-Levenshtein 1 and 2 (as Splink's FEBRL 4 demo); e-mail by EmailComparison; middle name, street
-             and place by Jaro-Winkler .92 and .8; number by equality; code, NHS number, UPN and UPRN by
-             Damerau-Levenshtein 1 and 2; all with term frequencies where Splink has them for that comparison
+    compare  given name and surname together by ForenameSurnameComparison, or each by NameComparison if one is
+             missing or there is no other field; date of birth by DateOfBirthComparison; a postcode of the British
+             form by PostcodeComparison, others by Damerau-Levenshtein 1 and 2 (as Splink's FEBRL 4 demo); e-mail by
+             EmailComparison; middle name, street and place by Jaro-Winkler .92 and .8; number by equality; code, NHS
+             number, UPN and UPRN by Damerau-Levenshtein 1 and 2; with term frequencies where Splink has them for
+             that comparison
     block    on every rule of `BLOCK` whose fields the set has: those of Splink's demos, and numbers alone; where
              there is none, on every two fields
     prior    rules of `SURE` that the set has, taken to find .6 of the true pairs; where there is none, all fields
@@ -121,14 +122,14 @@ def derive(data: Set) -> dict[str, Any]:
     fields = data.fields
     have = {*fields, *(f"substr({name},1,{length})" for name in fields for length in (1, 2, 3, 4))}
     block = [one for one in BLOCK if have.issuperset(one)]
-    sessions = [one for one in SESSIONS if have.issuperset(one)]
-    if ["given", "surname"] in sessions:
-        sessions = [one for one in sessions if one not in (["given"], ["surname"])]
+    together = _together(fields)
+    alone = [["given"], ["surname"]] if together else []
+    sessions = [one for one in SESSIONS if have.issuperset(one) and {*one} < {*fields} and one not in alone]
     first = [one for one in sessions if {*one} & {"given", "surname", "dob"} or one == ["number", "street"]]
     further = [one for one in sessions if one not in first]
     return {
         "link_type": "dedupe_only",
-        "derive": {"names": "given || ' ' || surname"} if {"given", "surname"} <= have else {},
+        "derive": {"names": "given || ' ' || surname"} if together else {},
         "block": block or [list(two) for two in combinations(fields, 2)] or [list(fields)],
         "compare": comparisons(data),
         "prior": {"rules": [one for one in SURE if have.issuperset(one)] or [list(fields)], "recall": 0.6},
@@ -139,10 +140,10 @@ def derive(data: Set) -> dict[str, Any]:
 
 
 def comparisons(data: Set) -> list[dict[str, Any]]:
-    """One comparison a field, by its kind; given name and surname are one."""
+    """One comparison a field, by its kind; given name and surname are one if there are others."""
     left = list(data.fields)
     made: list[dict[str, Any]] = []
-    if {"given", "surname"} <= {*left}:
+    if _together(data.fields):
         left = [name for name in left if name not in ("given", "surname")]
         made.append({"is": "ForenameSurnameComparison", "of": ["given", "surname"],
                      "with": {"forename_surname_concat_col_name": "names"}})  # fmt: skip
@@ -164,6 +165,11 @@ def comparisons(data: Set) -> list[dict[str, Any]]:
             kind, more["with"] = "JaroWinklerAtThresholds", {"score_threshold_or_thresholds": [0.92, 0.8]}
         made.append({"is": kind, "of": name, **more})
     return made
+
+
+def _together(fields: tuple[str, ...]) -> bool:
+    """Whether given name and surname are one comparison: alone, no session could train it."""
+    return {"given", "surname"} < {*fields}
 
 
 def _is_british(data: Set) -> bool:

@@ -30,7 +30,7 @@ from typing import Any
 import duckdb  # type: ignore[import-not-found]
 import splink.comparison_library as library  # type: ignore[import-not-found]
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
-from splink.internals.exceptions import EMTrainingException  # type: ignore[import-not-found]
+from splink.internals.exceptions import SplinkException  # type: ignore[import-not-found]
 
 PAIRS_FROM = 0.2  # what Splink's demos keep
 
@@ -64,16 +64,20 @@ def tables(connection: Any, job: dict[str, Any]) -> list[Any]:
 
 
 def train(linker: Any, settings: dict[str, Any]) -> None:
-    """Prior, u, then m; a session that finds no pairs is left out, as one would by hand."""
-    training = linker.training
+    """Prior, u, then m; what the data cannot tell is left as Splink has it, and said."""
+    training, model = linker.training, linker._settings_obj  # noqa: SLF001  (no other way back to its own prior)
+    own = model._probability_two_random_records_match  # noqa: SLF001
     training.estimate_probability_two_random_records_match(
         [rule(one) for one in settings["prior"]["rules"]], recall=settings["prior"]["recall"]
     )
+    if not model._probability_two_random_records_match:  # noqa: SLF001
+        model._probability_two_random_records_match = own  # noqa: SLF001
+        print("splink: no pair is sure; its own prior stands", file=sys.stderr)
     training.estimate_u_using_random_sampling(**settings["u"])
     for session in settings["em"]:
         try:
             training.estimate_parameters_using_expectation_maximisation(rule(session), **settings.get("em_with", {}))
-        except EMTrainingException as error:
+        except SplinkException as error:
             print(f"splink: no session on {session}: {str(error).splitlines()[0]}", file=sys.stderr)
 
 

@@ -41,15 +41,20 @@ def test_any_fields_give_settings_that_name_these_alone_and_leave_none_out(field
     ]
     assert sorted(compared) == sorted(fields)
     assert made["block"]
-    assert made["em"]
+    assert bool(made["em"]) == (len(fields) > 1)
+    assert all(set(one) < set(fields) for one in made["em"])
     assert made["prior"]["rules"]
     assert columns(made["block"] + made["em"] + made["prior"]["rules"]) <= set(fields)
-    assert ("names" in made["derive"]) == ({"given", "surname"} <= set(fields))
+    assert ("names" in made["derive"]) == ({"given", "surname"} < set(fields))
 
 
-def test_every_comparison_is_trained_in_a_session_that_does_not_block_on_it() -> None:
-    sessions = p.derive(make(("given", "surname", "postcode")))["em"]
-    assert sessions == [["given", "surname"], ["postcode"]]
+@pytest.mark.parametrize(("fields", "sessions"), [
+    (("given", "surname", "postcode"), [["given", "surname"], ["postcode"]]),
+    (("given", "surname"), [["given"], ["surname"]]), (("number", "street"), [["street"], ["number"]]),
+    (("given", "surname", "dob", "number", "street", "postcode"), [["given", "surname"], ["dob"], ["number", "street"]]),
+], ids=str)  # fmt: skip
+def test_what_one_session_blocks_on_another_trains(fields: tuple[str, ...], sessions: list[list[str]]) -> None:
+    assert p.derive(make(fields))["em"] == sessions
 
 
 def test_a_postcode_of_another_form_is_compared_by_its_characters() -> None:
