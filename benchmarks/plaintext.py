@@ -8,10 +8,11 @@ fields alone, over values as the bridge normalises them:
              missing or there is no other field; date of birth by DateOfBirthComparison; a postcode of the British
              form by PostcodeComparison, others by Damerau-Levenshtein 1 and 2 (as Splink's FEBRL 4 demo); e-mail by
              EmailComparison; middle name, street and place by Jaro-Winkler .92 and .8; number by equality; code, NHS
-             number, UPN and UPRN by Damerau-Levenshtein 1 and 2; with term frequencies where Splink has them for
+             numbers, UPN and UPRN by Damerau-Levenshtein 1 and 2; with term frequencies where Splink has them for
              that comparison
-    block    on every rule of `BLOCK` whose fields the set has: those of Splink's demos, and numbers alone; where
-             there is none, on every two fields
+    block    on every rule of `BLOCK` whose fields the set has: those of Splink's demos, and numbers alone; in a set
+             of at most `SMALL` records also on each of `WIDE` alone, as the demos of small sets do (fake_1000,
+             FEBRL 3); where there is none, on every two fields
     prior    rules of `SURE` that the set has, taken to find .6 of the true pairs; where there is none, all fields
     u        10,000,000 random pairs
     em       sessions blocked on names, on date of birth, and on number and street; where these are fewer than two,
@@ -48,7 +49,7 @@ SPLINK_S: Final = 1800  # seconds that one set may take
 AT_95: Final = math.log2(0.95 / 0.05)
 THRESHOLDS: Final = tuple(sorted({*(half / 2 for half in range(-4, 61)), AT_95}, reverse=True))
 """Match weights in bits."""
-NUMBERS: Final = ("code", "nhs", "upn", "uprn")
+NUMBERS: Final = ("code", "nhs", "nhs_former", "upn", "uprn")
 BLOCK: Final = (
     ["email"], ["code"], ["nhs"], ["upn"], ["given", "surname"], ["surname", "dob"], ["given", "dob"],
     ["number", "street", "given"], ["number", "street", "surname"], ["number", "street", "dob"],
@@ -57,6 +58,8 @@ BLOCK: Final = (
     ["substr(postcode,1,3)", "dob"], ["substr(postcode,1,3)", "given"], ["substr(postcode,1,3)", "surname"],
     ["substr(given,1,3)", "substr(surname,1,4)"], ["substr(given,1,2)", "substr(surname,1,2)", "substr(dob,1,4)"],
 )  # fmt: skip
+WIDE: Final = (["given"], ["surname"], ["dob"], ["postcode"])
+SMALL: Final = 10_000  # records
 SURE: Final = (
     ["given", "surname", "dob"], ["dob", "postcode"], ["number", "street", "given", "dob"], ["email"], ["code"],
     ["nhs"], ["upn"],
@@ -121,7 +124,8 @@ def derive(data: Set) -> dict[str, Any]:
     """Settings for a set that none are published for, by the rule at the head of this module."""
     fields = data.fields
     have = {*fields, *(f"substr({name},1,{length})" for name in fields for length in (1, 2, 3, 4))}
-    block = [one for one in BLOCK if have.issuperset(one)]
+    rules = (*BLOCK, *WIDE) if len(data.people) <= SMALL else BLOCK
+    block = [one for one in rules if have.issuperset(one)]
     together = _together(fields)
     alone = [["given"], ["surname"]] if together else []
     sessions = [one for one in SESSIONS if have.issuperset(one) and {*one} < {*fields} and one not in alone]

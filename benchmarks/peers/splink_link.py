@@ -77,8 +77,8 @@ def train(linker: Any, settings: dict[str, Any]) -> None:
     for session in settings["em"]:
         try:
             training.estimate_parameters_using_expectation_maximisation(rule(session), **settings.get("em_with", {}))
-        except SplinkException as error:
-            print(f"splink: no session on {session}: {str(error).splitlines()[0]}", file=sys.stderr)
+        except (SplinkException, ValueError) as error:  # no pairs, or a probability that underflows
+            print(f"splink: no session on {session}: {str(error).split('. ')[0].splitlines()[0]}", file=sys.stderr)
 
 
 def main(path: str) -> None:

@@ -15,7 +15,8 @@ from bridge.normalise import Person
 PERSON = {
     "given": "anna", "middle": "eve", "surname": "lee", "dob": "20150309", "number": "1", "street": "high street",
     "postcode": "ab12cd", "place": "northmere", "email": "a@b.example", "code": "4304218", "nhs": "9434765919",
-    "upn": "a123456789012", "uprn": "100023336956",
+    "nhs_former": "9434765870", "upn": "a123456789012",
+    "uprn": "100023336956",
 }  # fmt: skip
 
 
