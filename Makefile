@@ -58,7 +58,7 @@ $(PEERS): $(STAMP) benchmarks/peers/requirements.txt
 	@$(RUN)/uv pip sync --quiet --python .venv-peers/bin/python benchmarks/peers/requirements.txt
 	@touch $@
 
-bench-engine: $(PEERS)
+bench-engine bench-linkage: $(PEERS)
 bench-attacks: ARGUMENTS := $(if $(WRITE),--write "$(WRITE)")
 bench-engine bench-latency bench-growth bench-recovery bench-linkage bench-alerts bench-encoding bench-attacks: install ## one table and a last line of JSON
 	@$(RUN)/python -m benchmarks.$(@:bench-%=%) $(ARGUMENTS)
