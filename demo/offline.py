@@ -63,14 +63,18 @@ class Offline:
 
     def journal(self) -> Iterator[bytes]:
         """Every entry from the controls to the end of the live year."""
-        for _, value in self.made.controls:
-            yield _entry("controls", value, T0_MS)
-        for agency in partnership.AGENCIES:
-            yield from self._backfill(agency)
+        yield from self.backfill()
         queues = [self._live(agency) for agency in partnership.AGENCIES]
         ticks = ((at, _tick(at)) for at in range(T0_MS + 1, END_MS + 1, settings.TICK_S * 1000))
         for _, value in heapq.merge(ticks, *queues, key=lambda item: item[0]):
             yield value
+
+    def backfill(self) -> Iterator[bytes]:
+        """The controls, and each agency's history."""
+        for _, value in self.made.controls:
+            yield _entry("controls", value, T0_MS)
+        for agency in partnership.AGENCIES:
+            yield from self._backfill(agency)
 
     def _backfill(self, agency: str) -> Iterator[bytes]:
         source, batch = partnership.SOURCES[agency], []

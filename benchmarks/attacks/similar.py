@@ -61,7 +61,7 @@ def of_encodings(sent: Sequence[Identity], profile: Profile) -> list[Likeness]:
 
 def of_matchkeys(people: Sequence[Person]) -> Likeness:
     """How many matchkeys two rows of a register would share."""
-    keys = ([(name, key) for name, key in zip(matchkeys.NAMES, matchkeys.of_person(person), strict=True) if key]
+    keys = ({(name, key) for name, key in zip(matchkeys.NAMES, matchkeys.of_person(person), strict=True) if key}
             for person in people)  # fmt: skip
     return weighed(np.sqrt(_shared(keys)))
 
