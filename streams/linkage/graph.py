@@ -260,8 +260,8 @@ class LinkGraph:
             before.update(map(self._homes.of, component))
             after.update(split(component, self._tie_weights, self._people.of, self.model))
             self._mark_crowded(component)
-        if died is not None:
-            self._crowded.pop(died, None)
+        if died is not None and died in self._crowded:
+            del self._crowded[died]
         self._pairs.trim()
         return LinkDelta(people_before, people_after, *self._homes.exchange(before, after, born, died))
 
