@@ -132,6 +132,15 @@ class Smalltown:
                    "factors": [{"family": "violence", "severity": 2, "origin": "structured"}], **changes}  # fmt: skip
         return self.send(agency, "event", self.rid(agency, name), message, occurred_at if at is None else at, version)
 
+    def response(self, agency: str, action: str, at: int, **more: Any) -> bytes:
+        """What a named person at a desk decided; the agency's first team unless told otherwise."""
+        self._position += 1
+        team = next(name for name, entry in self.register()["teams"].items() if entry["agency"] == agency)
+        message = {"response_id": self._position.to_bytes(16, "big"), "partnership": NAME, "agency": agency,
+                   "team": team, "user": "u1", "action": action, "alert_id": "", "records": [], "until_at": None,
+                   "verdict": "none", "decided_at": at, **more}  # fmt: skip
+        return entry(topology.RESPONSES.name.format(agency=agency), codec.encode("response", message), at)
+
     def heartbeat(self, agency: str, at: int) -> bytes:
         """The source is alive."""
         return self.send(agency, "heartbeat", b"", {"beat_at": at}, at)

@@ -246,7 +246,7 @@ class LinkGraph:
             before.update(map(self._people.of, component))
             after.update(partition(component, self._rules))
         people_before, people_after = self._people.exchange(before, after, born, died)
-        if born is not None and len(touched) == 1 and (grown := self._grown(born)) is not None:
+        if born is not None and len(touched) == 1 and (grown := self._grown(born, people_after)) is not None:
             self._pairs.trim()
             return LinkDelta(people_before, people_after, *self._homes.exchange(*grown, born, died))
         for group in people_before:
@@ -265,11 +265,11 @@ class LinkGraph:
         self._pairs.trim()
         return LinkDelta(people_before, people_after, *self._homes.exchange(before, after, born, died))
 
-    def _grown(self, born: bytes) -> tuple[set[Group], set[Group]] | None:
+    def _grown(self, born: bytes, people: Iterable[Group]) -> tuple[set[Group], set[Group]] | None:
         """Households before and after a record came, where it only joins whole ones: the most usual change.
 
-        None where that is not sure: what a person said or restricted, or a household of more than the limit. It
-        saves the walk over all records of all of them.
+        None where that is not sure: what a person said or restricted, a household of more than the limit, or a
+        changed person (one of `people`) who reaches beyond them. It saves the walk over all records of all of them.
         """
         tied = self._pairs.ties(born)
         if born in self._said or self._identities[born].restricted or not self._closed.isdisjoint(tied):
@@ -279,7 +279,10 @@ class LinkGraph:
         before = {self._homes.of(record) for record in tied}
         if 1 + sum(map(len, before)) > self.model.household_max:
             return None
-        return before, {tuple(sorted([born, *(record for group in before for record in group)]))}
+        home = {born, *(record for group in before for record in group)}
+        if not all(home.issuperset(person) for person in people):
+            return None
+        return before, {tuple(sorted(home))}
 
     def _mark_crowded(self, component: list[bytes]) -> None:
         if len(component) > self.model.household_max:

@@ -9,82 +9,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from streams.linkage.graph import LinkDelta, LinkGraph
+from streams.linkage.graph import LinkDelta
 from streams.linkage.identity import Identity
 from tests.property.linkage_oracle import Batch
-from tests.unit.streams.linkage.people import identity, model, tables
-
-NAMES = ["anna", "anne", "annabel", "ben", ""]
-SURNAMES = ["brown", "browne", "okafor", ""]
-BIRTHS = ["20150301", "20150310", "20120811", ""]
-STREETS = [("12", "mill lane"), ("12", "mil lane"), ("7", "church road"), ("", "")]
-
-people = st.builds(
-    lambda name, surname, dob, street, nhs, epoch, restricted: identity(
-        {"given": name, "surname": surname, "dob": dob, "number": street[0], "street": street[1], "nhs": nhs},
-        epoch=epoch,
-        restricted=restricted,
-    ),
-    st.sampled_from(NAMES), st.sampled_from(SURNAMES), st.sampled_from(BIRTHS), st.sampled_from(STREETS),
-    st.sampled_from(["", "", "9434765919", "4505577104"]), st.sampled_from([1, 1, 1, 1, 2]),
-    st.sampled_from([False, False, False, False, True]),
-)  # fmt: skip
-records = st.sampled_from([bytes([number]) * 64 for number in range(14)])
-steps = st.one_of(
-    st.tuples(st.just("upsert"), records, people),
-    st.tuples(st.just("upsert"), records, people),
-    st.tuples(st.just("upsert"), records, people),
-    st.tuples(st.just("delete"), records),
-    st.tuples(st.just("assert"), records, records, st.sampled_from(["must", "cannot", "none"])),
-    st.tuples(st.just("restart")),
+from tests.property.linkage_world import (
+    BIRTHS,
+    NAMES,
+    STREETS,
+    SURNAMES,
+    World,
+    histories,
+    models,
+    people,
 )
-histories = st.lists(steps, max_size=40)
-models = st.builds(
-    lambda limits, component, household, edge, merge: model(
-        alone_max=limits[0], posting_max=limits[1], component_max=component, household_max=household, edge=edge,
-        merge=merge,
-    ),
-    st.sampled_from([(2, 2), (2, 3), (3, 3), (2, 5), (3, 100), (6, 100)]), st.sampled_from([2, 4, 200]), st.sampled_from([2, 5, 40]),
-    st.sampled_from([0, 4_250]), st.sampled_from([0, 2_000, 6_000]),
-)  # fmt: skip
-
-
-class World:
-    """A graph beside the plain facts it was told, and a reader that knows only the deltas."""
-
-    def __init__(self, chosen: Any, remembered_max: int = 1 << 17) -> None:
-        self.model = chosen
-        self.tables = tables()
-        self.graph = LinkGraph(chosen, self.tables, remembered_max=remembered_max)
-        self.records: dict[bytes, Identity] = {}
-        self.said: dict[tuple[bytes, bytes], str] = {}
-        self.people: set[tuple[bytes, ...]] = set()
-        self.households: set[tuple[bytes, ...]] = set()
-
-    def step(self, step: tuple[Any, ...]) -> None:
-        if step[0] == "upsert":
-            self.records[step[1]] = step[2]
-            self.read(self.graph.upsert(step[1], step[2]))
-        elif step[0] == "delete":
-            self.records.pop(step[1], None)
-            self.read(self.graph.delete(step[1]))
-        elif step[0] == "assert":
-            if step[1] != step[2]:
-                self.said[min(step[1:3]), max(step[1:3])] = step[3]
-            self.read(self.graph.assert_pair(*step[1:]))
-        else:
-            self.tables = {name: dict(rows) for name, rows in self.tables.items()}
-            self.graph = LinkGraph(self.model, self.tables)
-
-    def read(self, delta: LinkDelta) -> None:
-        assert set(delta.clusters_before) <= self.people
-        assert set(delta.households_before) <= self.households
-        for before, after in (delta[:2], delta[2:]):
-            assert not set(before) & set(after)
-            assert list(before) == sorted(before)
-            assert list(after) == sorted(after)
-        self.people = (self.people - set(delta.clusters_before)) | set(delta.clusters_after)
-        self.households = (self.households - set(delta.households_before)) | set(delta.households_after)
+from tests.unit.streams.linkage.people import identity, model
 
 
 @settings(max_examples=150, deadline=None)
@@ -96,7 +34,7 @@ def test_any_history_equals_batch_on_the_survivors(
     world = World(chosen, remembered_max)
     for step in history:
         world.step(step)
-    batch = Batch(chosen, world.records, {pair: kind for pair, kind in world.said.items() if kind != "none"})
+    batch = world.batch()
     assert world.people == batch.people
     assert world.households == batch.households
     for record in world.records:

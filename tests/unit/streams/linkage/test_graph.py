@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.identity import FIELDS
 from streams.linkage.graph import LinkDelta, LinkGraph
 from streams.linkage.identity import Identity
 from tests.unit.streams.linkage.people import ANNA, BEN, CARA, identity, model, tables
@@ -201,3 +202,28 @@ def test_what_only_assertions_hold_together_is_still_one_however_large() -> None
     for number in range(5):
         small.assert_pair(b"%03d" % number, b"%03d" % (number + 1), "must")
     assert len(small.members(b"000")) == 6
+
+
+def test_a_newcomer_that_makes_one_person_of_others_moves_them_between_households() -> None:
+    """D shares keys with A alone, but is so like C, who is restricted, that A and C become one person by it."""
+    nothing = ((0,) * 8,) * len(FIELDS)
+    made = graph(person=((-2_000, *(0,) * 6, 3_000),) * len(FIELDS), household=nothing, twin=nothing,
+                 agency=((0, 0, 0),) * 2, prior=(0, 0, 0), tie=1_000)  # fmt: skip
+    fields = ("middle", "dob", "place", "email", "code")
+    patterns = {"1": b"\x00", "2": b"\xff", "3": b"\x0f"}
+
+    def one(values: str, keys: str, *, restricted: bool = False) -> Identity:
+        have = {name: patterns[value] * 32 for name, value in zip(fields, values, strict=True)}
+        return msgspec.structs.replace(
+            identity({}), nulls=sum(1 << at for at, name in enumerate(FIELDS) if name not in have),
+            bits=b"".join(have.get(name, bytes(32)) for name in FIELDS),
+            matchkeys=b"".join(key.encode() * 8 for key in keys), restricted=restricted,
+        )  # fmt: skip
+
+    made.upsert(A, one("11111", "xyz"))
+    made.upsert(B, one("13311", "x"))
+    made.upsert(C, one("11122", "y", restricted=True))
+    assert [made.household_records(made.household(record)) for record in (A, C)] == [(A, B), (C,)]
+    made.upsert(D, one("11121", "z"))
+    assert [made.members(made.cluster(record)) for record in (A, B)] == [(A, C, D), (B,)]
+    assert [made.household_records(made.household(record)) for record in (A, B, C)] == [(A, C, D), (B,), (A, C, D)]
