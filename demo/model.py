@@ -27,7 +27,7 @@ def main() -> None:
         for entry in offline.backfill():
             machine.step([entry])
         (partnership,) = machine.partnerships.values()
-        model = fit(partnership.tables["identities"], "world-2026-2", expected=EXPECTED_RECORDS)
+        model = fit(partnership.graph.identities, "world-2026-2", expected=EXPECTED_RECORDS)
     (MODELS / "default.json").write_bytes(write_model(model))
 
 

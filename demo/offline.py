@@ -146,10 +146,10 @@ def told(outs: list[bytes], resolver: Resolver) -> list[judge.Told]:
 def figures(state: State, world: World, resolver: Resolver, alerts: list[bytes]) -> dict[str, Any]:
     """Figures that need no wall clock."""
     town = state.partnerships[partnership.PARTNERSHIP]
-    people = {rid: record["person"] for rid in town.tables["identities"] if (record := resolver.record(rid))}
+    people = {rid: record["person"] for rid in town.graph.identities if (record := resolver.record(rid))}
     clusters = [town.graph.members(rid) for rid in people if town.graph.cluster(rid) == rid]
     return {
-        "records": len(town.tables["identities"]), "people": len(clusters),
+        "records": len(town.graph.identities), "people": len(clusters),
         "households": sum(town.graph.household(rid) == rid for rid in people),
         **judge.alert_figures(world.truth(), told(alerts, resolver)), **judge.link_figures(clusters, people),
     }  # fmt: skip
