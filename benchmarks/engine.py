@@ -32,6 +32,7 @@ from benchmarks import encoding
 from benchmarks.bare import BODY_BYTES, KEY_BYTES, make_raw
 from benchmarks.county import AGENCIES
 from benchmarks.partition import CHUNK, Partition, feed
+from benchmarks.peers import PYTHON as PEERS
 from benchmarks.prepare import prepare
 from benchmarks.recovery import worker_settings
 from demo.partnership import PARTNERSHIP
@@ -52,7 +53,6 @@ KEYS = 5000
 BEFORE = 2 * CHUNK  # events that are not measured
 CORE = (os.cpu_count() or 1) - 1
 TICKS_A_S = os.sysconf("SC_CLK_TCK")
-PEERS = Path(__file__).parents[1] / ".venv-peers" / "bin" / "python"
 
 
 class Rate(NamedTuple):

@@ -145,7 +145,8 @@ def _tried(arguments: argparse.Namespace) -> tuple[Pipeline, MappingFile, list[C
         raise ConfigError("expected --input FILE, or --config FILE with --source NAME")
     keys = _keys(config, mapping)
     store = Store(":memory:", next(iter(keys.values())).agency_key)
-    pipeline = Pipeline(mapping, keys, store, find=finder(config) if config is not None else None)
+    pipeline = Pipeline(mapping, keys, store, find=finder(config) if config is not None else None,
+                        profile=config.profile if config is not None else "default")  # fmt: skip
     return pipeline, mapping, changes[: arguments.limit or None]
 
 

@@ -139,6 +139,8 @@ class Config(_Settings):
         kafka: The platform's broker.
         sources: At least one.
         enrichment: The partnership's control approves that text is searched for factors.
+        profile: Of the encodings: `strict` tells the platform no likeness of values, and finds fewer links. All
+            agencies of a partnership choose the same; encodings of two never agree.
         lexicon: Lexicon for it; the one that comes with the bridge where absent.
         clock: Partnership clock of a demonstration; wall time where absent.
         metrics_port: 0 = off.
@@ -154,6 +156,7 @@ class Config(_Settings):
     sources: tuple[Source, ...] = Field(min_length=1)
     enrichment: bool = False
     lexicon: Path | None = None
+    profile: Literal["default", "strict"] = "default"
     clock: Path | None = None
     metrics_port: int = Field(default=0, ge=0, le=65_535)
     batch_max: int = Field(default=500, ge=1, le=10_000)

@@ -12,12 +12,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
-
-from nicknames import name_triplets
 
 from schemas.identity import SCHEMA_EPOCH
 
@@ -140,8 +136,8 @@ _NO_GIVEN: Final = frozenset({
     "adult", "twin", "triplet", "bb", "bg", "man", "woman", "lady", "gentleman", "husband", "wife", "partner",
     "spouse", "mother", "father", "mum", "mom", "mam", "dad", "parent", "sister", "brother", "sibling", "friend",
     "person", "resident", "occupant", "occupier", "householder", "tenant", "lodger", "visitor", "guest", "eldest",
-    "oldest", "youngest", "elder", "older", "younger", "house", "home", "of", "the", "in", "and", "mr", "mrs", "miss", "ms",
-    "mx", "hijo", "hija", "nino", "nina", "bebe",
+    "oldest", "youngest", "elder", "older", "younger", "house", "home", "of", "the", "in", "and", "mr", "mrs", "miss",
+    "ms", "mx", "hijo", "hija", "nino", "nina", "bebe",
 })  # fmt: skip
 """A given name made of these alone is a placeholder. "Son" is not here: it is a given name."""
 
@@ -151,31 +147,14 @@ def _no_name(text: str) -> bool:
 
 
 def given_name(value: str | None) -> str | None:
-    """Words of a-z in their formal form, without titles and placeholders; None if nothing or an initial is left."""
+    """Words of a-z, titles and placeholders taken away; None if nothing or an initial is left."""
     words = _words(value, _NAME)
     while len(words) > 1 and words[0] in _TITLES:
         del words[0]
     text = " ".join(words)
     if len(text) < 2 or _no_name(text) or words[0] in _UNNAMED_CHILD or _NO_GIVEN.issuperset(words):
         return None
-    formal = _formal_names()
-    return " ".join([formal.get(word, word) for word in words])
-
-
-@cache
-def _formal_names() -> dict[str, str]:
-    """The formal name of each short form that is no formal name itself; of several the one with most short forms.
-
-    Source:
-        The list of the package `nicknames` (Apache-2.0), pinned: another list would be another schema epoch.
-    """
-    pairs = [(pair.name1, pair.name2) for pair in name_triplets() if pair.relationship == "has_nickname"]
-    forms = Counter(name for name, _ in pairs)
-    formal: dict[str, str] = {}
-    for name, short in sorted(pairs, key=lambda pair: (-forms[pair[0]], pair[0])):
-        if short not in forms:
-            formal.setdefault(short, name)
-    return formal
+    return text
 
 
 def middle_names(value: str | None) -> str | None:

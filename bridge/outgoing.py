@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from bridge.encode import Encoder
+from bridge.encode import Encoder, Profile
 from bridge.keys import AgencyKeys
 from bridge.normalise import Person
 from bridge.seal import Sealer
 from bridge.store import Emitted, Version
 from schemas import codec
 from schemas.envelope import EVENT_LANES, Lane
+from schemas.identity import SCHEMA_EPOCH
 from topology import EVENTS, IDENTITIES, expand
 
 Message = tuple[str, bytes, bytes]
@@ -55,9 +56,10 @@ class Leaving(NamedTuple):
 class Wing:
     """What one partnership's messages are made with."""
 
-    def __init__(self, keys: AgencyKeys, wall: Callable[[], int]) -> None:
+    def __init__(self, keys: AgencyKeys, wall: Callable[[], int], profile: Profile) -> None:
         self.keys = keys
-        self.encoder = Encoder(keys.linkage_key, keys.linkage_epoch)
+        self.encoder = Encoder(keys.linkage_key, keys.linkage_epoch, profile)
+        self.encoding = f"{keys.linkage_epoch}|{SCHEMA_EPOCH}|{profile}"  # under another one a record leaves anew
         self.sealer = Sealer(keys, wall)
 
 
@@ -68,13 +70,16 @@ class Outgoing:
         agency: Agency, for the names of its topics.
         keys: Keys by partnership.
         wall: Wall time, ms.
+        profile: Of the encodings; the same at every agency of a partnership.
 
     Attributes:
         people: By record, whom the last batch's identities are about; never leaves.
     """
 
-    def __init__(self, agency: str, keys: Mapping[str, AgencyKeys], wall: Callable[[], int]) -> None:
-        self.wings = {name: Wing(own, wall) for name, own in keys.items()}
+    def __init__(
+        self, agency: str, keys: Mapping[str, AgencyKeys], wall: Callable[[], int], profile: Profile = "default"
+    ) -> None:
+        self.wings = {name: Wing(own, wall, profile) for name, own in keys.items()}
         self.counts: Counter[tuple[str, str]] = Counter()
         events, identities = (expand(topic.name, (agency,), ())[0] for topic in (EVENTS, IDENTITIES))
         self._topics = {lane: events if lane in EVENT_LANES - {"key"} else identities for lane in LANES}

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 from bridge.clock import wall_ms
+from bridge.encode import Profile
 from bridge.epochs import Epochs
 from bridge.events import send_event
 from bridge.keys import AgencyKeys
@@ -42,6 +43,7 @@ class Pipeline:
         now: Clock that dates are judged by and age bands follow, ms; the partnership's where it has one.
         wall: Wall time, ms, for payload keys.
         find: Finds factors in text; None where enrichment is not approved.
+        profile: Of the encodings; the same at every agency of a partnership.
         outbox: Also keep messages in the store until `Store.delivered`, as a bridge that publishes has to.
 
     Example:
@@ -57,12 +59,13 @@ class Pipeline:
         now: Callable[[], int] = wall_ms,
         wall: Callable[[], int] = wall_ms,
         find: FindFactors | None = None,
+        profile: Profile = "default",
         outbox: bool = False,
     ) -> None:
         wings = {keys.partnership: keys} if isinstance(keys, AgencyKeys) else keys
         self.store, self._now, self._keep = store, now, outbox
         self.quarantine = Quarantine(store)
-        self._out = Outgoing(mapping.agency, wings, wall)
+        self._out = Outgoing(mapping.agency, wings, wall, profile)
         names = Pseudonymiser(next(iter(wings.values())).agency_key)
         self._room = Room(mapping, store, self.quarantine, names, self._out, now, find)
         self.views = {name: SourceView(name, mapping, store) for name in mapping.sources}
@@ -120,10 +123,34 @@ class Pipeline:
         self._epochs = {name: self.store.epochs(name) for name in self._epochs}
 
     def refresh(self) -> list[Message]:
-        """Send a part of the profiles that a new quarter changes; cheap where none is left.
+        """Send a part of what a new quarter or another encoding changes; cheap where nothing is left.
 
         A part, so that what happens meanwhile does not wait for the whole of it.
         """
+        return [*self._new_encodings(), *self._new_bands()]
+
+    def _new_encodings(self) -> list[Message]:
+        """Some records anew, under a new linkage key or profile: all leave again though nothing of them changed."""
+        now = "/".join(f"{name}|{wing.encoding}" for name, wing in sorted(self._out.wings.items()))
+        known = self.store.meta("encodings")
+        after = self.store.meta("encoded") if known in {None, now} else b""
+        if known is not None and after is None:
+            return []
+        with self.store.batch():
+            self.store.set_meta("encodings", now)
+            if known is None:  # a new store: all that leaves is encoded so
+                return []
+            part = self.store.emitted_after("profile", after, REFRESH_MAX)
+            for _, sent in part:
+                view = self.views.get(sent.about["source"])
+                name, *key = sent.about["key"]
+                if view is not None and name in view.records:
+                    cause = Cause(sent.version, self._now())
+                    send_record(self._room, One(view, name, tuple(key)), cause, self._quarter())
+            self.store.set_meta("encoded", part[-1][0] if part else None)
+            return self._leave()
+
+    def _new_bands(self) -> list[Message]:
         quarter, known = quarter_of(self._today()), self._quarter()
         after = b"" if quarter > known else self.store.meta("refreshed")
         if after is None:

@@ -16,7 +16,6 @@ from bridge.split import PersonParts, coded, content_of, deleted_profile, person
 from bridge.store import Emitted, Key
 from bridge.views import One, Room
 from schemas.envelope import Lane
-from schemas.identity import SCHEMA_EPOCH
 from schemas.profile import Profile, Status
 
 
@@ -99,8 +98,8 @@ def _send_identity(room: Room, one: One, to: Leaving, person: PersonParts) -> No
     ident = room.ident("identity", one)
     sent = room.store.emitted(ident)
     _remember(room, one, to.subject, person, sent)
-    linkage_epoch = room.out.wings[to.partnership].keys.linkage_epoch
-    digest = room.store.digest([person.fields, person.restricted, person.communal, linkage_epoch, SCHEMA_EPOCH])
+    encoding = room.out.wings[to.partnership].encoding
+    digest = room.store.digest([person.fields, person.restricted, person.communal, encoding])
     if sent is not None and sent.digest == digest and sent.partnership == to.partnership:
         room.out.counts["identity", "unchanged"] += 1
         return

@@ -185,7 +185,9 @@ def open_pipeline(config: Config, *, wall: Callable[[], int] = wall_ms) -> Pipel
     agency_key = keys[config.partnership].agency_key
     store = Store(config.store, agency_key, first_epoch=wall() // MINUTE_MS)
     now = PartnershipClock(config.clock) if config.clock is not None else wall
-    return Pipeline(mapping, keys, store, now=now, wall=wall, find=finder(config), outbox=True)
+    return Pipeline(
+        mapping, keys, store, now=now, wall=wall, find=finder(config), profile=config.profile, outbox=True
+    )
 
 
 def finder(config: Config) -> FindFactors | None:

@@ -29,7 +29,7 @@ def unaccounted(stack: Stack, folder: Path, town: Any) -> dict[str, int]:
         `agency: what` -> how many more the earlier place holds than the later one; empty when all is there.
     """
     records, events = Counter[str](), Counter[str]()
-    for rid in town.tables["identities"]:
+    for rid in town.graph.identities:
         records[town.tables["records"][rid].agency] += 1
     for contribution in town.tables["events"].values():
         events[town.tables["records"][contribution.record].agency] += 1

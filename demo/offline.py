@@ -63,14 +63,18 @@ class Offline:
 
     def journal(self) -> Iterator[bytes]:
         """Every entry from the controls to the end of the live year."""
-        for _, value in self.made.controls:
-            yield _entry("controls", value, T0_MS)
-        for agency in partnership.AGENCIES:
-            yield from self._backfill(agency)
+        yield from self.backfill()
         queues = [self._live(agency) for agency in partnership.AGENCIES]
         ticks = ((at, _tick(at)) for at in range(T0_MS + 1, END_MS + 1, settings.TICK_S * 1000))
         for _, value in heapq.merge(ticks, *queues, key=lambda item: item[0]):
             yield value
+
+    def backfill(self) -> Iterator[bytes]:
+        """The controls, and each agency's history."""
+        for _, value in self.made.controls:
+            yield _entry("controls", value, T0_MS)
+        for agency in partnership.AGENCIES:
+            yield from self._backfill(agency)
 
     def _backfill(self, agency: str) -> Iterator[bytes]:
         source, batch = partnership.SOURCES[agency], []
@@ -142,10 +146,10 @@ def told(outs: list[bytes], resolver: Resolver) -> list[judge.Told]:
 def figures(state: State, world: World, resolver: Resolver, alerts: list[bytes]) -> dict[str, Any]:
     """Figures that need no wall clock."""
     town = state.partnerships[partnership.PARTNERSHIP]
-    people = {rid: record["person"] for rid in town.tables["identities"] if (record := resolver.record(rid))}
+    people = {rid: record["person"] for rid in town.graph.identities if (record := resolver.record(rid))}
     clusters = [town.graph.members(rid) for rid in people if town.graph.cluster(rid) == rid]
     return {
-        "records": len(town.tables["identities"]), "people": len(clusters),
+        "records": len(town.graph.identities), "people": len(clusters),
         "households": sum(town.graph.household(rid) == rid for rid in people),
         **judge.alert_figures(world.truth(), told(alerts, resolver)), **judge.link_figures(clusters, people),
     }  # fmt: skip

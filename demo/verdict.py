@@ -135,11 +135,11 @@ def judge_run(  # noqa: PLR0913, PLR0917  (what a run leaves behind)
     latencies = [alert.latency_s for alert in told if alert.latency_s is not None and not alert.opening]
     state = replayed.state.partnerships[partnership.PARTNERSHIP]
     missing = books.unaccounted(stack, folder, state)
-    people = {rid: record["person"] for rid in state.tables["identities"]
+    people = {rid: record["person"] for rid in state.graph.identities
               if (record := resolver.record(rid)) is not None}  # fmt: skip
     clusters = [state.graph.members(rid) for rid in people if state.graph.cluster(rid) == rid]
     return {
-        "records": len(state.tables["identities"]),
+        "records": len(state.graph.identities),
         "people": len(clusters),
         "households": sum(state.graph.household(rid) == rid for rid in people),
         "messages": sum(entry.partition == 0 for entry in journal),

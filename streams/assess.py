@@ -29,22 +29,22 @@ _json = msgspec.json.Encoder(order="sorted").encode
 
 def linked(p: Partnership, rid: bytes, identity: Identity, now: int, committed_at: int) -> None:
     """A record came or changed."""
-    _follow(p, p.graph.upsert(rid, identity), "upsert", now, committed_at)
+    _follow(p, p.links.upsert(rid, identity), "upsert", now, committed_at)
 
 
 def unlinked(p: Partnership, rid: bytes, now: int, committed_at: int) -> None:
     """A record went, with all that was kept of it."""
     p.drop_events(rid)
     p.notices.forget(rid)
-    household = p.graph.household(rid) if rid in p.tables["identities"] else rid
+    household = p.graph.household(rid) if rid in p.graph.identities else rid
     _say(p, p.watch.touched((household,), now, committed_at, undone=True))
-    _follow(p, p.graph.delete(rid), "delete", now, committed_at)
+    _follow(p, p.links.delete(rid), "delete", now, committed_at)
 
 
 def _follow(p: Partnership, delta: LinkDelta, cause: str, now: int, committed_at: int | None) -> None:
     """Carry a change of links to the operators, to presence and to the watch."""
     if delta.clusters_before or delta.clusters_after:
-        p.emit("link", "", LinkOut(now, cause, p.model.version, delta.clusters_before, delta.clusters_after))
+        p.emit("link", "", LinkOut(now, cause, p.graph.model.version, delta.clusters_before, delta.clusters_after))
         if p.all_live:
             moved = sorted({rid for cluster in delta.clusters_after for rid in cluster})
             _present(p, p.notices.relinked(moved, now))
@@ -137,7 +137,7 @@ def _assert_pair(p: Partnership, agency: str, records: list[bytes], kind: Kind, 
     known = [p.tables["records"].get(rid) for rid in records]
     if len(records) != 2 or any(record is None or record.agency != agency for record in known):
         raise ValueError("bad_response")
-    _follow(p, p.graph.assert_pair(records[0], records[1], kind), "assertion", now, None)
+    _follow(p, p.links.assert_pair(records[0], records[1], kind), "assertion", now, None)
 
 
 def advance(p: Partnership, now: int, *, tick: bool) -> None:
@@ -152,6 +152,8 @@ def advance(p: Partnership, now: int, *, tick: bool) -> None:
     _say(p, p.watch.advance(now))
     if p.register is None:
         return
+    if (takeover := p.links.advance()) is not None:
+        _follow(p, takeover.delta, takeover.cause, now, None)
     _tell_model(p, now)
     if tick:
         _tell_feeds(p, now)

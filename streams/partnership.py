@@ -22,6 +22,7 @@ from streams.alerting.watch import SPECS as WATCH_SPECS
 from streams.alerting.watch import Watch
 from streams.keys import Keyring
 from streams.linkage.graph import LinkGraph
+from streams.linkage.links import Links
 from streams.linkage.model import LinkModel
 from streams.outbox import RefusedOut
 from streams.presence.directory import Directory
@@ -78,7 +79,7 @@ class Partnership:
         row = self.tables["controls"].get("register")
         self._take_register(registers.parse_register(row.body) if row else None)
         self.ciphers = {key: self.open_key(sealed) for key, sealed in self.tables["keys"].items()}
-        self.graph = LinkGraph(self.model, self.tables)
+        self.links = Links(self.model, self.tables)
         self.history: dict[bytes, list[tuple[int, bytes, Contribution]]] = {}
         for event, contribution in self.tables["events"].items():
             insort(self.history.setdefault(contribution.record, []), (contribution.occurred_at, event, contribution))
@@ -91,13 +92,18 @@ class Partnership:
         for rid in self.history:
             self._count_waiting(rid, len(self.history[rid]))
         self._refresh_live()
-        self.notices = presence.Register(self.name, self.tables, self.graph)
+        self.notices = presence.Register(self.name, self.tables, self.links)
         if self.register is not None:
             self.notices.directory = _directory(self.register)
         self.watermark: int | None = None
         self.watch = Watch(self.name, self.keyring.entity_key, self.tables, Facts(self))
         self.watch.ready()
         self.model_told: tuple[str, int, str] | None = None
+
+    @property
+    def graph(self) -> LinkGraph:
+        """The link graph in force."""
+        return self.links.graph
 
     def _refresh_live(self) -> None:
         self.all_live = self.register is not None and all(
@@ -141,6 +147,11 @@ class Partnership:
             self.watermark = None
         elif name == "rules" and (refused := self.watch.control(row.body, row.version, now)):
             raise registers.BadControl(refused)
+        elif name == "linkage":
+            try:
+                self.links.replace_model(row.body)
+            except ValueError as error:
+                raise registers.BadControl(str(error)) from error
         self.tables["controls"][name] = row
         self._refresh_live()
 
@@ -227,7 +238,7 @@ class Partnership:
 
     def children(self) -> Iterable[tuple[bytes, ...]]:
         """Records of each child, once a child."""
-        for rid in self.tables["identities"]:
+        for rid in self.graph.identities:
             if self.graph.cluster(rid) == rid:
                 members = self.graph.members(rid)
                 profiles = [self.tables["records"][member].profile for member in members]
@@ -297,11 +308,11 @@ class Facts:
 
     def household(self, record: bytes) -> bytes:
         """Household of a record; itself while it has no identity."""
-        return self._p.graph.household(record) if record in self._p.tables["identities"] else record
+        return self._p.graph.household(record) if record in self._p.graph.identities else record
 
     def household_records(self, household: bytes) -> tuple[bytes, ...]:
         """Records of a household, sorted; none where it is not one now."""
-        if household not in self._p.tables["identities"] or self._p.graph.household(household) != household:
+        if household not in self._p.graph.identities or self._p.graph.household(household) != household:
             return ()
         return self._p.graph.household_records(household)
 
@@ -311,7 +322,7 @@ class Facts:
 
     def households(self) -> Iterable[bytes]:
         """All households now."""
-        return (rid for rid in self._p.tables["identities"] if self._p.graph.household(rid) == rid)
+        return (rid for rid in self._p.graph.identities if self._p.graph.household(rid) == rid)
 
     def events(self) -> Mapping[bytes, Contribution]:
         """All kept contributions by event pseudonym."""

@@ -120,7 +120,7 @@ def _identity(p: Partnership, now: int, agency: str, envelope: Envelope, message
     except ValueError:
         raise Refused("bad_size") from None
     if version <= record.identity_version:
-        if version == record.identity_version and p.tables["identities"].get(rid) not in {None, encoded}:
+        if version == record.identity_version and p.links.latest(rid) not in {None, encoded}:
             raise Refused("conflicting_version")
         return "duplicate"
     p.put_record(rid, record, identity_version=version, live=True, waiting_since=0)

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from streams.linkage.graph import SPECS as SPECS
+from streams.linkage.links import SPECS as SPECS

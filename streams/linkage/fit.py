@@ -56,6 +56,8 @@ TWINS_LEAST: Final = 0.06  # T as a share of M at least: 3 % of children are twi
 MIXED_UP_LEAST: Final = 0.02  # P(number equal | H or T) at least: numbers of siblings and twins do get mixed up
 DUPLICATE_LEAST: Final = 0.06  # P(one agency | M) / P(one agency | R) at least: agencies do hold people twice
 REISSUED_LEAST: Final = 0.03  # P(number different | M) at least: superseded, mistyped and temporary numbers
+EQUAL_NUMBER: Final = (0.97, 0.02, 0.02, 1e-6)  # P(number equal | M, H, T, R) where no two records have one
+EQUAL_HOME: Final = (0.8, 0.95, 0.9, 1e-4)  # the same of a UPRN: people move, and records of a home are of one time
 ALIKE: Final = np.arange(LEVELS) >= 4  # twins and brothers are named alike at least as often as strangers
 START: Final = (0.02, 0.02, 0.02, 0.03, 0.05, 0.08, 0.13, 0.65)
 PERSON, HOUSEHOLD, TWIN = range(3)
@@ -103,6 +105,7 @@ def fit(  # noqa: PLR0913
     found = levels(arrays, *candidate_pairs(arrays.keys, posting_max), cuts)
     total = len(records) * (len(records) - 1) / 2
     classes = _expectation_maximisation(found, random, total, households=households)
+    _assume_numbers(classes, unseen=[column for column in range(NUMBER, COLUMNS) if (found[:, column] < 0).all()])
     schema_epoch = next(iter(records.values())).schema_epoch
     few = (len(records) if expected is None else expected) <= FEW
     model = _model(classes, version, schema_epoch, cuts, posting_max)
@@ -215,6 +218,14 @@ def _twin(counts: Floats, random: Floats, person: Floats) -> Floats:
     _at_most(twin[GIVEN], LEVELS - 1, NAMESAKE_MOST)
     _mix_up(twin)
     return twin
+
+
+def _assume_numbers(classes: Classes, unseen: list[int]) -> None:
+    """Give numbers that no two of these records have what is known of such numbers elsewhere, in place."""
+    for column in unseen:
+        equal = EQUAL_HOME if column == UPRN else EQUAL_NUMBER
+        for rows, share in zip((*classes.levels, classes.random), equal, strict=True):
+            rows[column, :2] = (1 - share, share)
 
 
 def _at_most(row: Floats, top: int, most: float) -> None:

@@ -138,6 +138,19 @@ class LinkGraph:
         self._note(row)
         return self._settle({a, b})
 
+    @property
+    def identities(self) -> Mapping[bytes, Identity]:
+        """The live records."""
+        return self._identities
+
+    def people(self) -> set[Group]:
+        """People of two records or more."""
+        return self._people.all()
+
+    def homes(self) -> set[Group]:
+        """Households of two records or more."""
+        return self._homes.all()
+
     def cluster(self, record: bytes) -> bytes:
         """Person of a record: the smallest record of it."""
         return self._people.of(record)[0]

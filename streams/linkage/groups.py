@@ -23,6 +23,10 @@ class Groups:
         """The group of a record; itself alone if it is in no row."""
         return self._of.get(record) or (record,)
 
+    def all(self) -> set[Group]:
+        """Groups of two records or more."""
+        return set(self._table.values())
+
     def exchange(
         self, before: set[Group], after: set[Group], born: bytes | None, died: bytes | None
     ) -> tuple[tuple[Group, ...], tuple[Group, ...]]:

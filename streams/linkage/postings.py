@@ -11,7 +11,6 @@ recovery and memory. They are in a table of kernels.py, made anew from the live 
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Final
@@ -41,8 +40,8 @@ class Postings:
 
     def __init__(self, alone: int, most: int, identities: Mapping[bytes, Identity]) -> None:
         self._alone, self._most = alone, most
-        # keys are hashes; a secret keeps who forges some from choosing where they fall
-        self._multiplier = np.uint64(secrets.randbits(64) | 1)
+        # keys are hashes; as in a dict, who forges some shall not choose where they fall. It changes no answer
+        self._multiplier = np.uint64(hash(b"postings") & (1 << 64) - 1 | 1)
         self._records: list[bytes] = []
         self._place: dict[bytes, int] = {}
         self._vacant: list[int] = []

@@ -132,7 +132,11 @@ class World:
 
 
 def history(
-    order: random.Random, final: Mapping[bytes, Identity], said: Mapping[tuple[bytes, bytes], str], *, share: float = 0.25
+    order: random.Random,
+    final: Mapping[bytes, Identity],
+    said: Mapping[tuple[bytes, bytes], str],
+    *,
+    share: float = 0.25,
 ) -> list[Fact]:
     """One random way to the same end.
 

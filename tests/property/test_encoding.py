@@ -12,7 +12,7 @@ from bridge import tokens
 from bridge.encode import Encoder
 from bridge.normalise import Person, normalise
 from bridge.pseudonym import Pseudonymiser
-from schemas.identity import FIELD_BYTES, FIELDS, Identity
+from schemas.identity import FIELD_BYTES, FIELDS, TOKENS, Identity
 
 KEY = bytes(range(32))
 ENCODER, OTHER_KEY, OTHER_EPOCH = Encoder(KEY, 1), Encoder(bytes(32), 1), Encoder(KEY, 2)
@@ -25,20 +25,7 @@ WRITTEN = st.one_of(
     ),
     st.dates().map(str),
 )
-PEOPLE = st.builds(
-    Person,
-    WRITTEN,
-    WRITTEN,
-    WRITTEN,
-    WRITTEN,
-    WRITTEN,
-    WRITTEN,
-    WRITTEN,
-    WRITTEN,
-    WRITTEN,
-    st.booleans(),
-    st.booleans(),
-)
+PEOPLE = st.builds(Person, *[WRITTEN] * (len(FIELDS) + len(TOKENS)), st.booleans(), st.booleans())
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 NAMES = st.text(LETTERS, min_size=6, max_size=12)
 

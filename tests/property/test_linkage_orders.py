@@ -41,7 +41,9 @@ def holds(world: World, batch: Batch) -> None:
     assert {group for group in batch.households if len(group) > 1} == set(world.tables["households"].values())
     assert set(world.tables["crowded"]) == batch.crowded
     for groups, group_id in ((batch.people, world.graph.cluster), (batch.households, world.graph.household)):
-        assert {record: group_id(record) for record in world.records} == {r: group[0] for group in groups for r in group}
+        assert {record: group_id(record) for record in world.records} == {
+            r: group[0] for group in groups for r in group
+        }
 
 
 def explains(world: World, batch: Batch, pairs: list[tuple[bytes, bytes]]) -> Counter[str]:
@@ -60,7 +62,11 @@ def crossed(world: World) -> int:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    models, st.dictionaries(records, people, min_size=1), asserted, st.integers(0, 1 << 32), st.sampled_from([0, 1 << 17])
+    models,
+    st.dictionaries(records, people, min_size=1),
+    asserted,
+    st.integers(0, 1 << 32),
+    st.sampled_from([0, 1 << 17]),
 )
 def test_three_orders_end_in_one_result(
     chosen: LinkModel, final: dict[bytes, Identity], said: dict[tuple[bytes, bytes], str], seed: int, remembered: int
@@ -93,7 +99,10 @@ def test_low_limits_are_crossed_both_ways_and_change_nothing(seed: int) -> None:
         )
         for number in range(90)
     }  # fmt: skip
-    said = {(one, other): order.choice(["must", "cannot"]) for one, other in order.sample(list(combinations(final, 2)), 12)}
+    said = {
+        (one, other): order.choice(["must", "cannot"])
+        for one, other in order.sample(list(combinations(final, 2)), 12)
+    }
     chosen = model(**{**LIMITS, "component_max": 2})
     worlds = []
     for _ in range(ORDERS):

@@ -149,7 +149,10 @@ def messages(town: Smalltown, told: Lives) -> tuple[list[list[Told]], list[Told]
         [Told(town.identity(*record, None if one is None else PEOPLE[one]), record) for one in versions]
         for record, versions in told.versions.items()
     ]
-    events = [Told(town.event(*record, f"e{number}", START_MS - 1, START_MS), record) for number, record in enumerate(told.events)]
+    events = [
+        Told(town.event(*record, f"e{number}", START_MS - 1, START_MS), record)
+        for number, record in enumerate(told.events)
+    ]
     events += [Told(town.profile(*record), record) for record in told.events[::2]]
     said = [
         Told(town.response(one[0], kind, START_MS, records=[town.rid(*one), town.rid(*other)]), one)
@@ -248,7 +251,10 @@ def test_low_limits_are_crossed_through_step_too(town: Smalltown) -> None:
     for seed in range(6):
         chance = random.Random(seed)
         versions = {
-            record: [*chance.choice([[], [], [], [None], [chance.randrange(len(PEOPLE)), None]]), chance.choice([0, 0, 1, 2, 3, 4, 5])]
+            record: [
+                *chance.choice([[], [], [], [None], [chance.randrange(len(PEOPLE)), None]]),
+                chance.choice([0, 0, 1, 2, 3, 4, 5]),
+            ]
             for record in RECORDS
         }
         batch = lived(town, _lives(versions, chance.choices(RECORDS, k=6), {}), seed, low=True)

@@ -19,14 +19,16 @@ from schemas.identity import (
     MATCHKEYS_MAX,
     SCHEMA_EPOCH,
     TOKEN_BYTES,
+    TOKENS,
     Identity,
 )
 
 KEY = bytes(range(32))
 ENCODER, STRICT = Encoder(KEY, 1, bands=True), Encoder(KEY, 1, "strict", bands=True)
 ANNA = Person(
-    "Anna", "Jane", "Robertson", "2015-03-09", "12", "High Street", "AB1 2CD", "9434765919", "B801200005001"
-)
+    "Anna", "Jane", "Robertson", "2015-03-09", "12", "High Street", "AB1 2CD", "Northmere", "anna.r@example.org",
+    "07700 900123", "9434765919", "4010232137", "B801200005001", "100023336956",
+)  # fmt: skip
 
 
 def bits(identity: Identity, field: str) -> int:
@@ -47,7 +49,7 @@ def test_an_identity_has_the_sizes_of_the_contract(encoder: Encoder) -> None:
     made = encoder.identity(ANNA)
     assert (made["op"], made["schema_epoch"], made["key_epoch"], made["nulls"]) == ("upsert", SCHEMA_EPOCH, 1, 0)
     assert len(made["bits"]) == len(FIELDS) * FIELD_BYTES
-    assert len(made["tokens"]) == 2 * TOKEN_BYTES
+    assert len(made["tokens"]) == len(TOKENS) * TOKEN_BYTES
     keys = blocks(made["matchkeys"])
     assert keys == sorted(set(keys))
     assert len(keys) == len(matchkeys.NAMES) <= MATCHKEYS_MAX
@@ -76,8 +78,13 @@ def test_a_person_of_whom_nothing_is_known_encodes_to_nothing(encoder: Encoder) 
 def test_tokens_are_zeros_without_a_valid_identifier() -> None:
     made = ENCODER.identity(replace(ANNA, nhs="9434765918"))["tokens"]
     assert made[:TOKEN_BYTES] == bytes(TOKEN_BYTES)
-    assert made[TOKEN_BYTES:] != bytes(TOKEN_BYTES)
+    assert made[TOKEN_BYTES : 2 * TOKEN_BYTES] != bytes(TOKEN_BYTES)
     assert made[TOKEN_BYTES:] == ENCODER.identity(ANNA)["tokens"][TOKEN_BYTES:]
+
+
+def test_a_superseded_number_is_encoded_as_the_number_it_was() -> None:
+    before = ENCODER.identity(replace(ANNA, nhs="4010232137", nhs_former=None))["tokens"]
+    assert ENCODER.identity(ANNA)["tokens"][TOKEN_BYTES : 2 * TOKEN_BYTES] == before[:TOKEN_BYTES]
 
 
 def test_about_half_the_bits_are_set_whatever_the_length() -> None:
@@ -165,15 +172,17 @@ def test_a_deletion_carries_nothing() -> None:
 def test_flags_travel_and_the_address_does_not() -> None:
     made = ENCODER.identity(replace(ANNA, restricted=True))
     assert made["restricted"]
-    assert made["nulls"] == sum(1 << FIELDS.index(field) for field in ("number", "street", "postcode"))
-    address_keys = sum("number" in name or "street" in name or "postcode" in name for name in matchkeys.NAMES)
+    assert made["nulls"] == sum(1 << FIELDS.index(field) for field in ("number", "street", "postcode", "place"))
+    assert made["tokens"][-TOKEN_BYTES:] == bytes(TOKEN_BYTES)  # the UPRN
+    address = ("number", "street", "postcode", "place")
+    address_keys = sum(any(part in name for part in address) for name in matchkeys.NAMES)
     assert len(blocks(made["matchkeys"])) == len(matchkeys.NAMES) - address_keys
 
 
-def test_a_matchkey_never_stands_on_one_field() -> None:
+def test_only_a_name_a_date_and_what_few_share_is_a_matchkey_alone() -> None:
     for field in FIELDS:
         alone = normalise(Person(**{field: getattr(ANNA, field)}))
-        assert not any(matchkeys.of_person(alone)), field
+        assert any(matchkeys.of_person(alone)) == (field in {"given", "surname", "dob", "email", "code"}), field
 
 
 def test_matchkeys_find_who_has_one_field_damaged() -> None:
@@ -185,7 +194,7 @@ def test_matchkeys_find_who_has_one_field_damaged() -> None:
 
 def test_an_equal_value_under_two_matchkeys_gives_two_blocks() -> None:
     """Each matchkey has its own subkey: else number+postcode could meet dob+number."""
-    person = Person(number="20150309", street="20150309", postcode="20150309", dob="2015-03-09")
+    person = Person(number="20150309", street="20150309", postcode="20150309", dob="2015-03-09", code="20150309")
     values = [value for value in matchkeys.of_person(normalise(person)) if value]
     assert len(set(values)) < len(values)
     assert len(blocks(ENCODER.identity(person)["matchkeys"])) == len(values)
@@ -212,6 +221,9 @@ def test_tokens_of_a_group_stay_within_it() -> None:
         "number": "9 zz",
         "street": "9th zz",
         "postcode": "zz99zz9",
+        "place": "9 zz",
+        "email": "zz@9 zz",
+        "code": "zz99zz9",
     }
     seen: set[int] = set()
     for field, value in values.items():

@@ -2,10 +2,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bridge.keys import AgencyKeys, activate, make_linkage
 from bridge.sources import UNCHANGED, Change
 from bridge.store import Store
 from schemas import codec, crypto
 from schemas.envelope import PAYLOAD_KEY_INFO, associated_data
+from schemas.identity import FIELDS
 from tests.unit.bridge.kit import ADA, CONTACT, MAPPING, NOW_MS, Bench, keys, lanes, only
 
 
@@ -54,7 +56,8 @@ def test_an_open_row_counts_before_a_newer_one_that_ended(bench):
     )
     ended = {**base, "address_id": 2, "number": "2", "since": "2022-01-01", "until": "2022-02-01"}
     assert bench.put("care.address", ended) == []
-    assert first["nulls"] == 0b000010  # only the middle name is missing
+    missing = ("middle", "place", "email", "code")
+    assert first["nulls"] == sum(1 << FIELDS.index(field) for field in missing)
 
 
 def test_a_row_in_another_table_reaches_all_records_that_link_to_it(bench):
@@ -149,6 +152,34 @@ def test_a_new_quarter_is_dealt_with_in_parts_and_each_record_once(bench, monkey
         bench.put("care.person", ADA | {"person_id": 10 + number, "born": "2009-12-20"})
     bench.now_ms = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
     assert [len(bench.pipeline.refresh()) for _ in range(5)] == [2, 2, 1, 0, 0]
+
+
+def test_a_new_linkage_key_sends_every_record_anew_in_parts_and_once(bench, monkeypatch):
+    monkeypatch.setattr("bridge.pipeline.REFRESH_MAX", 2)
+    for number in range(5):
+        bench.put("care.person", ADA | {"person_id": 10 + number})
+    assert bench.pipeline.refresh() == []
+    folder = bench.file.parent / "keys" / "northmere" / "council"
+    activate(folder, make_linkage(folder))
+    bench.keys = AgencyKeys.load(folder)
+    bench.pipeline = bench.make()
+    sent = [bench.pipeline.refresh() and bench.pipeline.leaving for _ in range(5)]
+    assert [len(part) for part in sent] == [2, 2, 1, 0, 0]
+    assert {(one.lane, one.message["key_epoch"]) for part in sent for one in part} == {("identity", 2)}
+    assert len({one.subject for part in sent for one in part}) == 5
+
+
+def test_the_strict_profile_is_another_encoding(bench):
+    bench.put("care.person", ADA)
+    (sent,) = [one for one in bench.pipeline.leaving if one.lane == "identity"]
+    assert bench.pipeline.refresh() == []
+    bench.pipeline = bench.make(profile="strict")
+    assert len(bench.pipeline.refresh()) > 0
+    (anew,) = bench.pipeline.leaving
+    assert anew.subject == sent.subject
+    assert anew.version > sent.version
+    assert (anew.message["bands"], anew.message["tokens"]) == (b"", sent.message["tokens"])
+    assert anew.message["bits"] != sent.message["bits"]
 
 
 def test_versions_of_a_record_grow_though_its_tables_are_read_out_of_order(bench):

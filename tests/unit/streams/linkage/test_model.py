@@ -17,13 +17,18 @@ def test_writing_and_reading_gives_the_same_model_and_digest() -> None:
 
 def test_the_digest_follows_every_weight_and_threshold() -> None:
     one = model()
-    others = [one.at(0, 0), model(swap=((0, 0, 0), (-1, 0, 0))), model(version="other"), model(posting_max=99)]
+    others = [
+        one.at(0, 0),
+        model(swap=((0, 0, 0), (-1, 0, 0), (0, 0, 0))),
+        model(version="other"),
+        model(posting_max=99),
+    ]
     assert len({other.digest for other in [one, *others]}) == 5
 
 
 @pytest.mark.parametrize("changes", [
-    {"person": (LIKELY,) * 6}, {"household": (LIKELY[:7],) * 7}, {"cuts": ((1, 2, 3, 4, 5, 6, 7),) * 7},
-    {"tokens": ()}, {"twin": (LIKELY,) * 8}, {"tie": 5_000}, {"posting_max": 1}, {"prior": (1 << 25, 0, 0)}, {"cuts": ((5, 4, 3),) * 7},
+    {"person": (LIKELY,) * 6}, {"household": (LIKELY[:7],) * 10}, {"cuts": ((1, 2, 3, 4, 5, 6, 7),) * 10},
+    {"numbers": ()}, {"twin": (LIKELY,) * 8}, {"tie": 5_000}, {"posting_max": 1}, {"prior": (1 << 25, 0, 0)}, {"cuts": ((5, 4, 3),) * 10},
 ])  # fmt: skip
 def test_a_malformed_model_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected"):

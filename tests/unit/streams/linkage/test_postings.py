@@ -92,7 +92,7 @@ def test_candidates_are_a_function_of_the_live_records(history):
 
 def test_a_table_grows_and_gives_back_what_left():
     """Some thousand records come and go twice: what is free is used again."""
-    records = {number.to_bytes(2, "big"): someone([number, number // 3, 7], [1 << 40 | number // 20], token=False)
+    records = {number.to_bytes(2, "big"): someone([1 << 20 | number, 1 << 30 | number // 3, 7], [1 << 40 | number // 20], token=False)
                for number in range(3000)}  # fmt: skip
     postings, live = Postings(ALONE, MOST, {}), {}
     for turn in range(2):
