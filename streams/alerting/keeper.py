@@ -6,7 +6,7 @@ watch.py's.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
 
 import msgspec
@@ -130,8 +130,9 @@ class Keeper:
         new, moves = machine.advance(row, lines, timing.reading(sight, terms.model, row, lines, known))
         for move in moves:
             new = self._act(move, row, new, sight, opening=opening)
-        if new.alert and not moves:
-            self._narrow(self.alerts[new.alert], new.alert, sight)
+        for id_ in (new.alert, new.step_down):
+            if id_:
+                self._narrow(self.alerts[id_], id_, sight)
         new = msgspec.structs.replace(new, due_at=timing.due(terms.model, scored, new, lines, now))
         if not (new.state or new.armed_at):
             new = msgspec.structs.replace(new, seen_at=row.seen_at)  # nobody asks: not worth a row in every delta
@@ -150,8 +151,14 @@ class Keeper:
         return msgspec.structs.replace(row, state=NORMAL, since=sight.now, fell_at=0, armed_at=0, alert="")
 
     def _narrow(self, alert: Alert, id_: str, sight: Sight) -> None:
-        """Tell of other records behind an alert, unless it is snoozed or closed: nothing got worse."""
-        if alert.records != sight.household.records and not alert.closed and alert.snoozed_until <= sight.now:
+        """Tell of other records behind an alert.
+
+        While it is snoozed or closed only if some are behind it no more: nothing got worse, but nobody may go on
+        reading of a family that it is not about.
+        """
+        quiet = alert.closed or alert.snoozed_until > sight.now
+        records = sight.household.records
+        if alert.records != records and not (quiet and set(alert.records) <= set(records)):
             self._tell(id_, "updated", sight, LINKS_CORRECTED)
 
     def _act(self, move: Move, was: Watched, now: Watched, sight: Sight, *, opening: bool) -> Watched:
@@ -187,8 +194,27 @@ class Keeper:
             self.put(key, row)
         for id_, into in carried.joined:
             self._end(id_, f"joined {into}", now, committed_at)
+            self._inherit(id_, into)
+        self._grew({into for _, into in carried.joined}, carried.rows, now, committed_at)
         for id_ in carried.lost:
             self._end(id_, RECORDS_GONE, now, committed_at)
+
+    def _inherit(self, id_: str, into: str) -> None:
+        """What people decided of an alert holds for the one it joins: the later snooze; closed only if both were."""
+        gone, kept = self.alerts[id_], self.alerts[into]
+        if gone.direction == kept.direction:
+            self.alerts[into] = msgspec.structs.replace(
+                kept, snoozed_until=max(gone.snoozed_until, kept.snoozed_until), closed=gone.closed and kept.closed
+            )
+
+    def _grew(self, joined: set[str], rows: Mapping[bytes, Watched], now: int, committed_at: int | None) -> None:
+        """Update alerts that others joined: also a snoozed one, for whoever had the other is sent here."""
+        for key, row in sorted(rows.items()):
+            for id_ in (row.alert, row.step_down):
+                if id_ in joined and not self.alerts[id_].closed:
+                    _, household, scored = self.sight(key, now)
+                    self._tell(id_, "updated", Sight(key, household, scored, now, committed_at), LINKS_CORRECTED)
+                    self.put(key, msgspec.structs.replace(row, told_ppm=max(row.told_ppm, scored.score_ppm)))
 
     def sample(self, key: bytes, now: int) -> None:
         """Take an example at an event, one a household in `GAP_MS`."""

@@ -178,7 +178,8 @@ class Postings:
         """Grow what has not room for so many more keys."""
         meta = self._meta
         if meta[USED] + keys > FULL * len(self._slots):
-            size = int(GROWTH * (meta[USED] + keys) / FULL)
+            left = np.count_nonzero(self._values == kernels.NOBODY)  # else keys that come and go would make it grow
+            size = int(GROWTH * (meta[USED] - left + keys) / FULL)
             slots, values = np.zeros(size, np.uint64), np.full(size, kernels.FREE, np.int32)
             meta[USED] = kernels.rehash(self._slots, self._values, self._multiplier, slots, values)
             self._slots, self._values = slots, values

@@ -407,16 +407,82 @@ def moved(town, before, after):
     return said
 
 
-def test_when_two_households_with_alerts_become_one_the_later_alert_joins_the_older():
-    town = live(b"a", b"b")
-    (later,) = town.trouble(b"b")
+BEFORE, WHOLE = ((b"a", b"a2"), (b"b", b"b2")), ((b"a", b"a2", b"b", b"b2"),)
+
+
+def two_alarmed(**rules):
+    """Two households whose alerts stand: that of b is the older."""
+    town = live(b"a", b"b", **rules)
+    (older,) = town.trouble(b"b")
     town.pass_ms(DAY_MS)
-    (other,) = town.trouble(b"a")
-    said = moved(town, ((b"a", b"a2"), (b"b", b"b2")), ((b"a", b"a2", b"b", b"b2"),))
-    assert [(n.alert_id, n.state, n.correction) for n in said if n.state == "retracted"] == [
-        (other.alert_id, "retracted", f"joined {later.alert_id}")
+    (newer,) = town.trouble(b"a")
+    return town, older, newer
+
+
+def answered(town, alert, action, until=None):
+    response = {"alert_id": alert.alert_id, "team": "mash", "action": action, "until_at": until}
+    assert town.watch.respond(response, town.now) is None
+
+
+def test_of_two_alerts_that_become_one_one_is_updated_and_the_other_closed_as_merged():
+    town, older, newer = two_alarmed()
+    said = moved(town, BEFORE, WHOLE)
+    assert [(n.alert_id, n.state, n.correction, n.household) for n in said] == [
+        (newer.alert_id, "retracted", f"joined {older.alert_id}", b"a"),
+        (older.alert_id, "updated", LINKS_CORRECTED, b"a"),
     ]
-    assert all(n.household == b"a" for n in said if n.alert_id == later.alert_id)
+    assert said[1].records == WHOLE[0]
+    assert said[1].score_ppm == town.ppm(town.now) > older.score_ppm
+    assert town.pass_ms(5 * DAY_MS) == []
+
+
+@pytest.mark.parametrize("days", [(20, 60), (60, 20), (60, None), (None, 60)])
+def test_the_latest_snooze_holds_for_the_alert_that_goes_on(days):
+    town, older, newer = two_alarmed()
+    began = town.now
+    for alert, for_days in zip((older, newer), days, strict=True):
+        if for_days:
+            answered(town, alert, "snooze", began + for_days * DAY_MS)
+    said = moved(town, BEFORE, WHOLE)
+    assert [(n.alert_id, n.state) for n in said] == [(newer.alert_id, "retracted"), (older.alert_id, "updated")]
+    town.facts.record(b"c2", b"a")
+    for at, told in ((began + 60 * DAY_MS - 1, []), (began + 60 * DAY_MS, ["updated"])):
+        town.now = at
+        assert [n.state for n in town.watch.touched((b"a",), at, at, False) if n.correction] == told
+
+
+def test_an_alert_that_somebody_closed_opens_again_when_an_open_one_joins_it():
+    for closed, states in (("older", ["retracted", "updated"]), ("newer", ["retracted", "updated"]),
+                           ("both", ["retracted"])):  # fmt: skip
+        town, older, newer = two_alarmed()
+        for name, alert in (("older", older), ("newer", newer)):
+            if closed in (name, "both"):
+                answered(town, alert, "close")
+        assert [n.state for n in moved(town, BEFORE, WHOLE)] == states
+
+
+@pytest.mark.parametrize("raised", [b"a", b"b"])
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_raised_household_goes_on_where_the_other_waits_for_room_or_is_calm(raised, waits):
+    town = live(b"a", b"b", b"c", b"d", b"e", budget_per_1000_month=100)
+    (_, _, alert) = [n for home in (b"c", b"d", raised) for n in town.trouble(home)]
+    if waits:  # the bucket has room for three
+        assert town.trouble(b"b" if raised == b"a" else b"a") == []
+        assert town.watch.figures()["pending"] == 1
+    said = moved(town, BEFORE, WHOLE)
+    assert {(n.alert_id, n.state) for n in said} == {(alert.alert_id, "updated")}
+    assert town.watch.figures()["pending"] == 0
+    assert town.pass_ms(DAY_MS) == []
+
+
+def wholly_alarmed():
+    """One household of two children, with an alert about b alone."""
+    town = live(b"a", b"b")
+    moved(town, BEFORE, WHOLE)
+    town.facts.profiles.pop(b"a")
+    (raised,) = town.trouble(b"b")
+    assert raised.child == b"b"
+    return town, raised
 
 
 def test_when_a_household_splits_the_alert_goes_with_the_child():
@@ -450,6 +516,38 @@ def test_a_split_that_takes_away_what_an_alert_stood_on_retracts_it():
     (raised,) = town.heard
     said = moved(town, ((b"a", b"a2", b"b", b"b2"),), ((b"a", b"a2"), (b"b", b"b2")))
     assert [(n.alert_id, n.state, n.correction) for n in said] == [(raised.alert_id, "retracted", FACTS_CORRECTED)]
+
+
+@pytest.mark.parametrize("action", ["snooze", "close"])
+def test_a_split_narrows_also_what_is_snoozed_or_closed(action):
+    """Nothing got worse, but the alert still names a family that it is not about."""
+    town, raised = wholly_alarmed()
+    answered(town, raised, action, town.now + 60 * DAY_MS if action == "snooze" else None)
+    (said,) = moved(town, WHOLE, BEFORE)
+    assert (said.alert_id, said.state, said.records) == (raised.alert_id, "updated", (b"b", b"b2"))
+    assert (said.household, said.correction) == (b"b", LINKS_CORRECTED)
+
+
+def test_a_split_narrows_a_step_down_too():
+    town = closed_case()
+    (stepped,) = town.until()
+    town.facts.record(b"b", b"a", of=profile())
+    assert [(n.alert_id, n.records) for n in moved(town, ((b"a", b"a2"), (b"b",)), ((b"a", b"a2", b"b"),))] == [
+        (stepped.alert_id, (b"a", b"a2", b"b"))
+    ]
+    said = moved(town, ((b"a", b"a2", b"b"),), ((b"a", b"a2"), (b"b",)))
+    assert [(n.alert_id, n.direction, n.state, n.records) for n in said] == [
+        (stepped.alert_id, "step_down", "updated", (b"a", b"a2"))
+    ]
+
+
+def test_the_part_that_lost_the_alert_rises_by_its_own_reasons():
+    town, raised = wholly_alarmed()
+    town.facts.profiles[b"a"] = profile()
+    assert RAISED not in spoken(town.trouble(b"a")), "one alert stands for the household"
+    said = moved(town, WHOLE, BEFORE)
+    assert {(n.household, n.state) for n in said} == {(b"a", "raised"), (b"b", "updated")}
+    assert next(n for n in said if n.household == b"a").alert_id != raised.alert_id
 
 
 # Beside alerts
