@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -128,7 +129,7 @@ def agencies() -> dict[bytes, Identity]:
     random.Random(1).shuffle(homes)
     rank = {home: place for place, home in enumerate(homes)}
     chosen = set(sorted(data.people, key=lambda record: (rank[data.household[record]], record))[:SAMPLE])
-    return encode(data._replace(people={record: one for record, one in data.people.items() if record in chosen}))
+    return encode(replace(data, people={record: one for record, one in data.people.items() if record in chosen}))
 
 
 @pytest.mark.parametrize("limits", [{}, {**LIMITS, "posting_max": 12}], ids=["shipped limits", "low limits"])
