@@ -216,11 +216,11 @@ class LinkGraph:
 
     def _linked(self, record: bytes) -> Iterable[bytes]:
         """Neighbours of a record in the graph of people."""
-        edges = self._pairs.edges(record)
+        linked = self._pairs.linked(record)
         said = self._said.get(record)
         if not said:
-            return edges
-        linked = [other for other in edges if said.get(other) != "cannot"]
+            return linked
+        linked = [other for other in linked if said.get(other) != "cannot"]
         return linked + [other for other, kind in said.items() if kind == "must" and other in self._identities]
 
     def _tied(self, record: bytes) -> Mapping[bytes, int]:

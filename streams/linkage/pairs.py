@@ -61,8 +61,13 @@ class Pairs:
         edge = self._edge
         return {other: link_of(weighed) for other, weighed in self.ties(record).items() if weighed >= edge}
 
+    def linked(self, record: bytes) -> list[bytes]:
+        """The records of `edges`."""
+        edge = self._edge
+        return [other for other, weighed in self.ties(record).items() if weighed >= edge]
+
     def ties(self, record: bytes) -> dict[bytes, int]:
-        """Candidates of the same person or household, with their weights packed; not to be changed."""
+        """Candidates of the same person or household, with their weights packed, in order; not to be changed."""
         found = self._ties.get(record)
         if found is None:
             row = self._rows.get(record)
@@ -126,9 +131,10 @@ class Pairs:
         touched.add(record)
 
     def _keep(self, record: bytes, ties: dict[bytes, int]) -> None:
+        """Store a record's ties, given in order."""
         if ties:
             self._ties[record] = ties
-            self._rows[record] = _encode(dict(sorted(ties.items())))
+            self._rows[record] = _encode(ties)
         else:
             self._ties.pop(record, None)
             if record in self._rows:
@@ -136,10 +142,10 @@ class Pairs:
 
     def _learn(self, record: bytes, candidates: Sequence[bytes]) -> None:
         """Score a record against its candidates."""
-        ties = self._weigh(record, candidates, self._tie)
+        ties = dict(sorted(self._weigh(record, candidates, self._tie).items()))
         self._keep(record, ties)
         for other, weighed in ties.items():
-            self._keep(other, {**self.ties(other), record: weighed})
+            self._keep(other, _with(self.ties(other), record, weighed))
 
     def _weigh(self, record: bytes, others: Sequence[bytes], least: int) -> dict[bytes, int]:
         """Weights packed of a record with others of its epochs, where the tie is `least` or more."""
@@ -182,8 +188,8 @@ class Pairs:
         apart = [(one, other) for one, other in combinations(members, 2) if other not in self.ties(one)]
         for one, other in self._select(apart, joined=True):
             for weighed in self._weigh(one, (other,), self._tie).values():
-                self._keep(one, {**self.ties(one), other: weighed})
-                self._keep(other, {**self.ties(other), one: weighed})
+                self._keep(one, _with(self.ties(one), other, weighed))
+                self._keep(other, _with(self.ties(other), one, weighed))
                 touched.update((one, other))
 
     def _select(self, pairs: Sequence[tuple[bytes, bytes]], *, joined: bool) -> list[tuple[bytes, bytes]]:
@@ -194,3 +200,9 @@ class Pairs:
         flat = [numbers.setdefault(record, len(numbers)) for pair in pairs for record in pair]
         answers = self._postings.join([blocking_keys(self._identities[record]) for record in numbers], flat)
         return [pair for pair, answer in zip(pairs, answers, strict=True) if answer is joined]
+
+
+def _with(ties: dict[bytes, int], record: bytes, weighed: int) -> dict[bytes, int]:
+    """Ties with one more, in order."""
+    more = {**ties, record: weighed}
+    return more if not ties or record > next(reversed(ties)) else dict(sorted(more.items()))
