@@ -17,8 +17,9 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.linkage import encode, read
-from streams.linkage.identity import Identity
+from benchmarks.sets import read
+from bridge.encode import Encoder
+from streams.linkage.identity import Identity, from_wire
 from streams.linkage.model import LinkModel, shipped_model
 from tests.property.linkage_oracle import Batch
 from tests.property.linkage_world import BIRTHS, NAMES, STREETS, SURNAMES, World, history, models, people, records
@@ -128,7 +129,9 @@ def agencies() -> dict[bytes, Identity]:
     random.Random(1).shuffle(homes)
     rank = {home: place for place, home in enumerate(homes)}
     chosen = set(sorted(data.people, key=lambda record: (rank[data.household[record]], record))[:SAMPLE])
-    return encode(data._replace(people={record: one for record, one in data.people.items() if record in chosen}))
+    people = {record: one for record, one in data.people.items() if record in chosen}
+    sent = Encoder(bytes(32), 1).identities(list(people.values()))
+    return {record: from_wire(one, data.agency[record]) for record, one in zip(people, sent, strict=True)}
 
 
 @pytest.mark.parametrize("limits", [{}, {**LIMITS, "posting_max": 12}], ids=["shipped limits", "low limits"])
