@@ -143,6 +143,11 @@ class LinkGraph:
         """The live records."""
         return self._identities
 
+    @property
+    def assertions(self) -> MutableMapping[bytes, Assertion]:
+        """What people decided about pairs."""
+        return self._assertions
+
     def people(self) -> set[Group]:
         """People of two records or more."""
         return self._people.all()

@@ -146,7 +146,7 @@ def test_three_thousand_real_encodings_in_three_orders(limits: dict[str, int]) -
     worlds = []
     for _ in range(ORDERS):
         world = World(chosen, 500)
-        facts = [fact for fact in history(order, final, said) if fact[0] != "restart" or order.random() < 0.02]
+        facts = [fact for fact in history(order, final, said) if fact[0] != "restart" or order.random() < 0.01]
         for fact in facts:
             world.step(fact)
         worlds.append(world)
