@@ -192,7 +192,7 @@ class Pairs:
             for other, weighed in self._weigh(one, others, self._tie).items():
                 found.setdefault(one, {})[other] = found.setdefault(other, {})[one] = weighed
         for one, ties in found.items():
-            self._keep(one, {**self.ties(one), **ties})
+            self._keep(one, dict(sorted({**self.ties(one), **ties}.items())))
         touched.update(found)
 
     def _select(self, pairs: Collection[tuple[bytes, bytes]], *, joined: bool) -> list[tuple[bytes, bytes]]:
