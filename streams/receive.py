@@ -117,8 +117,8 @@ def _identity(p: Partnership, now: int, agency: str, envelope: Envelope, message
         return "applied"
     try:
         encoded = encodings.from_wire(message, agency)
-    except ValueError:
-        raise Refused("bad_size") from None
+    except ValueError as error:
+        raise Refused(str(error)) from None
     if version <= record.identity_version:
         if version == record.identity_version and p.links.latest(rid) not in {None, encoded}:
             raise Refused("conflicting_version")

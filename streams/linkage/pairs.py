@@ -7,7 +7,7 @@ millisecond a household, which after a recovery or in a large partnership is eve
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 from itertools import combinations
 from typing import Final
 
@@ -100,14 +100,12 @@ class Pairs:
         found, passed = self._postings.enter(record, blocking_keys(self._identities[record]))
         self._learn(record, found)
         touched.add(record)
-        for key in passed:
-            self._part(key, touched)
+        self._part(passed, touched)
 
     def leave(self, record: bytes, touched: set[bytes]) -> None:
         """Let go of a record that is still in the identities."""
         self.forget(record, touched)
-        for key in self._postings.leave(record, blocking_keys(self._identities[record])):
-            self._rejoin(key, touched)
+        self._rejoin(self._postings.leave(record, blocking_keys(self._identities[record])), touched)
 
     def forget(self, record: bytes, touched: set[bytes]) -> None:
         """Drop what is known of a record, before its encodings change."""
@@ -123,10 +121,8 @@ class Pairs:
         left, came = (np.fromiter(keys, np.uint64) for keys in (before - now, now - before))
         back = self._postings.leave(record, left, gone=False)
         _, passed = self._postings.enter(record, came)
-        for key in passed:
-            self._part(key, touched)
-        for key in back:
-            self._rejoin(key, touched)
+        self._part(passed, touched)
+        self._rejoin(back, touched)
         self._learn(record, self._postings.candidates(record, after))
         touched.add(record)
 
@@ -173,26 +169,39 @@ class Pairs:
         found = zip(self._rows_found[:count].tolist(), self._weights[:count].tolist(), strict=True)
         return {others[row]: weighed for row, weighed in found}
 
-    def _part(self, key: int, touched: set[bytes]) -> None:
-        """A key has passed a limit: pairs of its records may be candidates no more."""
-        members = set(self._postings.members(key))
-        tied = [(one, other) for one in members for other in members.intersection(self.ties(one)) if one < other]
+    def _part(self, keys: Iterable[int], touched: set[bytes]) -> None:
+        """Keys have passed a limit: pairs of their records may be candidates no more."""
+        tied: set[tuple[bytes, bytes]] = set()
+        for key in keys:
+            members = set(self._postings.members(key))
+            for one in members:
+                tied.update((one, other) for other in members.intersection(self.ties(one)) if one < other)
+        gone: dict[bytes, set[bytes]] = {}
         for one, other in self._select(tied, joined=False):
-            self._keep(one, {record: weighed for record, weighed in self.ties(one).items() if record != other})
-            self._keep(other, {record: weighed for record, weighed in self.ties(other).items() if record != one})
-            touched.update((one, other))
+            gone.setdefault(one, set()).add(other)
+            gone.setdefault(other, set()).add(one)
+        for one, others in gone.items():
+            self._keep(one, {record: weighed for record, weighed in self.ties(one).items() if record not in others})
+        touched.update(gone)
 
-    def _rejoin(self, key: int, touched: set[bytes]) -> None:
-        """A key has come back to a limit: pairs of its records may be candidates again."""
-        members = self._postings.members(key)
-        apart = [(one, other) for one, other in combinations(members, 2) if other not in self.ties(one)]
+    def _rejoin(self, keys: Iterable[int], touched: set[bytes]) -> None:
+        """Keys have come back to a limit: pairs of their records may be candidates again, each weighed once."""
+        apart: set[tuple[bytes, bytes]] = set()
+        for key in keys:
+            members = sorted(self._postings.members(key))
+            apart.update((one, other) for one, other in combinations(members, 2) if other not in self.ties(one))
+        near: dict[bytes, list[bytes]] = {}
         for one, other in self._select(apart, joined=True):
-            for weighed in self._weigh(one, (other,), self._tie).values():
-                self._keep(one, _with(self.ties(one), other, weighed))
-                self._keep(other, _with(self.ties(other), one, weighed))
-                touched.update((one, other))
+            near.setdefault(one, []).append(other)
+        found: dict[bytes, dict[bytes, int]] = {}
+        for one, others in near.items():
+            for other, weighed in self._weigh(one, others, self._tie).items():
+                found.setdefault(one, {})[other] = found.setdefault(other, {})[one] = weighed
+        for one, ties in found.items():
+            self._keep(one, dict(sorted({**self.ties(one), **ties}.items())))
+        touched.update(found)
 
-    def _select(self, pairs: Sequence[tuple[bytes, bytes]], *, joined: bool) -> list[tuple[bytes, bytes]]:
+    def _select(self, pairs: Collection[tuple[bytes, bytes]], *, joined: bool) -> list[tuple[bytes, bytes]]:
         """Those of the pairs that are candidates, or those that are not."""
         if not pairs:
             return []

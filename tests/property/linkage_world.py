@@ -127,8 +127,10 @@ class World:
             assert not set(before) & set(after)
             assert list(before) == sorted(before)
             assert list(after) == sorted(after)
-        self.people = (self.people - set(delta.clusters_before)) | set(delta.clusters_after)
-        self.households = (self.households - set(delta.households_before)) | set(delta.households_after)
+        self.people.difference_update(delta.clusters_before)
+        self.people.update(delta.clusters_after)
+        self.households.difference_update(delta.households_before)
+        self.households.update(delta.households_after)
 
 
 def history(

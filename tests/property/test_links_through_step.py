@@ -6,6 +6,7 @@ explanations are the same and are the batch's; and who reads nothing but `links`
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterable, Sequence
 from itertools import combinations
@@ -16,15 +17,16 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from bridge.encode import Encoder
 from bridge.normalise import Person
 from schemas import codec
 from streams.linkage.identity import Identity
-from streams.linkage.model import LinkModel, shipped_model
+from streams.linkage.model import LinkModel, shipped_model, write_model
 from streams.outbox import OPERATORS, Cutter
 from streams.state import Out
 from streams.step import State
 from tests.property.linkage_oracle import Batch
-from tests.smalltown import AGENCIES, JOHN, MARY, NAME, START_MS, Smalltown, person
+from tests.smalltown import AGENCIES, JOHN, MARY, NAME, START_MS, Smalltown, person, tick
 
 HOME = {"number": "7", "street": "Tansy Close", "postcode": "ZE2 8YY"}
 PEOPLE = (
@@ -40,7 +42,7 @@ PEOPLE = (
 )  # fmt: skip
 RECORDS = [(agency, f"r{number}") for agency in AGENCIES for number in range(6)]
 LOW = {"alone_max": 2, "posting_max": 5, "component_max": 3, "household_max": 3}
-CAUSES = {"upsert", "delete", "assertion"}
+CAUSES = {"upsert", "delete", "assertion", "model", "epoch"}
 
 
 class Told(NamedTuple):
@@ -80,6 +82,8 @@ class Reader:
 
     def __init__(self, town: Smalltown) -> None:
         self._cut = Cutter(town.keyring.entity_key)
+        self.model = shipped_model().version
+        self.causes: set[str] = set()
         self.clusters: dict[bytes, tuple[bytes, ...]] = {}
 
     def read(self, outbox: Iterable[Out]) -> None:
@@ -91,7 +95,8 @@ class Reader:
             _, told = codec.decode(message.value, frozenset({"link_change"}))
             assert told["partnership"] == NAME
             assert told["cause"] in CAUSES
-            assert told["model"] == shipped_model().version
+            assert told["model"] == self.model
+            self.causes.add(told["cause"])
             for cluster in told["before"]:
                 assert self.clusters.pop(cluster[0]) == tuple(cluster)
             for cluster in told["after"]:
@@ -140,7 +145,7 @@ class Workers:
 def clusters(machine: State) -> set[tuple[bytes, ...]]:
     """People as the platform has them."""
     p = machine.partnership(NAME)
-    return {p.graph.members(rid) for rid in p.tables["identities"] if p.graph.cluster(rid) == rid}
+    return {p.graph.members(rid) for rid in p.graph.identities if p.graph.cluster(rid) == rid}
 
 
 def messages(town: Smalltown, told: Lives) -> tuple[list[list[Told]], list[Told], list[Told]]:
@@ -271,3 +276,33 @@ def test_the_reader_of_links_would_notice_one_message_that_is_missing(town: Smal
     assert set(whole.clusters.values()) == clusters(machine)
     with pytest.raises((AssertionError, KeyError)):
         without.read([one for one in out if one.kind == "link"][1:])
+
+
+def test_the_reader_follows_a_new_model_and_a_new_key_epoch_too(town: Smalltown) -> None:
+    """Under a model that takes nobody for one person all part; under the next key they are one again by the old one."""
+    chance = random.Random(3)
+    who = {record: chance.choice(PEOPLE[:5]) for record in RECORDS}
+    reader, machine = Reader(town), State(town.keyring, shipped_model())
+
+    def take(*entries: bytes) -> None:
+        for entry in entries:
+            reader.read(machine.step([entry]).outbox)
+            assert set(reader.clusters.values()) == clusters(machine)
+
+    def control(version: int, model: LinkModel) -> bytes:
+        return town.control("linkage", json.loads(write_model(model)), version)
+
+    take(*town.opening(), *(town.identity(*record, one) for record, one in who.items()))
+    together = clusters(machine)
+    assert any(len(person) > 1 for person in together)
+    reader.model = "nobody"
+    take(control(1, msgspec.structs.replace(shipped_model(), version="nobody", edge=1 << 20)), tick(START_MS))
+    assert clusters(machine) == {(town.rid(*record),) for record in RECORDS}
+    reader.model = shipped_model().version
+    take(control(2, shipped_model()), tick(START_MS))
+    assert clusters(machine) == together
+    later = Encoder(bytes(32), max(keys.linkage_epoch for keys in town.keys.values()) + 1)
+    sent = {record: later.identity(JOHN) for record in RECORDS}
+    take(*(town.send(record[0], "identity", town.rid(*record), one, START_MS) for record, one in sent.items()))
+    assert clusters(machine) == {tuple(sorted(town.rid(*record) for record in RECORDS))}
+    assert reader.causes == {"upsert", "model", "epoch"}

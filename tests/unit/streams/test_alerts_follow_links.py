@@ -156,7 +156,9 @@ def test_an_unmerge_narrows_within_its_own_step_what_stands_on_one(street: Stree
         assert said[0].records == street.rids(M)
     else:  # the person went by j's record: the alert does not go with it, and m is judged afresh
         assert [notice.state for notice in standing] == ["retracted"]
-        assert [(notice.state, notice.records) for notice in said if notice not in standing] == [("raised", street.rids(M))]
+        assert [(notice.state, notice.records) for notice in said if notice not in standing] == [
+            ("raised", street.rids(M))
+        ]
 
 
 def test_an_unmerge_by_deletion_retracts_within_its_own_step(street: Street) -> None:
