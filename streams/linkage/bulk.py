@@ -26,7 +26,7 @@ from streams.linkage.compare import (
     SWAPPED,
     UNLIKE,
 )
-from streams.linkage.identity import LOCATED, Identity, blocking_keys
+from streams.linkage.identity import LOCATED, Identity, blocking_keys, whole_bits
 from streams.linkage.model import FIELD_BITS, NUMBERS
 
 Levels = NDArray[np.int8]
@@ -58,7 +58,7 @@ def distance_cuts() -> tuple[int, ...]:
 def as_arrays(records: Mapping[bytes, Identity]) -> Records:
     """Records as arrays, ordered by a hash of the pseudonym."""
     ordered = [records[record] for record in sorted(records, key=lambda record: hashlib.sha256(record).digest())]
-    bits = np.frombuffer(b"".join(one.bits for one in ordered), "<u8").reshape(
+    bits = np.frombuffer(b"".join(map(whole_bits, ordered)), "<u8").reshape(
         len(ordered), len(FIELDS), FIELD_BYTES // 8
     )
     tokens = np.frombuffer(b"".join(one.tokens for one in ordered), "<u8").reshape(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from schemas.identity import BANDS_MAX, BLOCK_BYTES, FIELD_BYTES, FIELDS, MATCHKEYS_MAX, TOKEN_BYTES, TOKENS
 from schemas.identity import Identity as WireIdentity
 
+BITS_BYTES: Final = len(FIELDS) * FIELD_BYTES
 ALL_NULL: Final = (1 << len(FIELDS)) - 1
 LOCATED: Final = sum(1 << FIELDS.index(name) for name in ("number", "street", "postcode"))
 ADDRESS: Final = LOCATED | 1 << FIELDS.index("place")
@@ -38,7 +39,7 @@ class Identity(msgspec.Struct, frozen=True, array_like=True, gc=False):
         key_epoch: Epoch of the linkage key.
         nulls: Bit i is set where field i is missing; the address is always null if restricted or communal, and
             so is the UPRN among the tokens.
-        bits: 32 bytes a field.
+        bits: 32 bytes a field, up to the last that is there: most records have no e-mail address.
         tokens: 16 bytes a token, zeros where missing.
         matchkeys: 8 bytes each.
         bands: 8 bytes each; may be empty.
@@ -75,21 +76,26 @@ def from_wire(message: WireIdentity, agency: str) -> Identity:
     if not 0 <= message["nulls"] <= ALL_NULL or min(message["schema_epoch"], message["key_epoch"]) < 0:
         raise ValueError("bad_bounds")
     hidden = ADDRESS if message["restricted"] or message["communal"] else 0
-    tokens = bytes(message["tokens"])
+    nulls, tokens = message["nulls"] | hidden, bytes(message["tokens"])
     if hidden:
         tokens = tokens[: UPRN.start] + _NO_TOKEN + tokens[UPRN.stop :]
     return Identity(
         agency=sys.intern(agency),
         schema_epoch=message["schema_epoch"],
         key_epoch=message["key_epoch"],
-        nulls=message["nulls"] | hidden,
-        bits=bytes(message["bits"]),
+        nulls=nulls,
+        bits=bytes(message["bits"][: (ALL_NULL & ~nulls).bit_length() * FIELD_BYTES]),
         tokens=_NO_TOKENS if tokens == _NO_TOKENS else tokens,
         matchkeys=bytes(message["matchkeys"]),
         bands=bytes(message["bands"]),
         restricted=message["restricted"],
         communal=message["communal"],
     )
+
+
+def whole_bits(identity: Identity) -> bytes:
+    """All of a record's bits, zeros where a field is missing."""
+    return identity.bits.ljust(BITS_BYTES, b"\0")
 
 
 def share(identity: Identity) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from schemas.identity import FIELD_BYTES, FIELDS, TOKEN_BYTES, TOKENS
 from streams.linkage import kernels
 from streams.linkage.compare import link_of, packed, weighing
-from streams.linkage.identity import Identity, blocking_keys
+from streams.linkage.identity import BITS_BYTES, Identity, blocking_keys, whole_bits
 from streams.linkage.kernels import INCOMPARABLE, OFFSET
 from streams.linkage.model import LinkModel
 from streams.linkage.postings import Postings
@@ -160,8 +160,8 @@ class Pairs:
         if len(rows) > len(self._weights):
             self._rows_found, self._weights = np.empty(2 * len(rows), np.int64), np.empty(2 * len(rows), np.int64)
         count = kernels.weigh(
-            np.frombuffer(mine.bits, _WORD), mine.nulls, np.frombuffer(mine.tokens, _WORD),
-            np.frombuffer(b"".join([row.bits for row in rows]), _WORD).reshape(-1, _BITS),
+            np.frombuffer(whole_bits(mine), _WORD), mine.nulls, np.frombuffer(mine.tokens, _WORD),
+            np.frombuffer(b"".join([row.bits.ljust(BITS_BYTES, b"\0") for row in rows]), _WORD).reshape(-1, _BITS),
             np.array(marks, _SHORT),
             np.frombuffer(b"".join([row.tokens for row in rows]), _WORD).reshape(-1, _TOKENS),
             *self._weighing, least, self._rows_found, self._weights,

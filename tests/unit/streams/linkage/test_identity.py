@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from schemas.identity import FIELDS, MATCHKEYS_MAX
-from streams.linkage.identity import ADDRESS, blocking_keys, from_wire, shape
+from streams.linkage.identity import ADDRESS, blocking_keys, from_wire, shape, whole_bits
 from tests.unit.streams.linkage.people import ANNA, identity
 
 
-def wire(**changes: Any) -> Any:
-    one = identity({**ANNA, "nhs": "9434765919"})
+def wire(who: dict[str, str] | None = None, **changes: Any) -> Any:
+    one = identity(who or {**ANNA, "nhs": "9434765919"})
     return {
         "op": "upsert", "schema_epoch": 1, "key_epoch": 1, "nulls": one.nulls, "bits": one.bits, "tokens": one.tokens,
         "matchkeys": one.matchkeys, "bands": one.bands, "restricted": False, "communal": False, **changes,
@@ -18,7 +18,8 @@ def wire(**changes: Any) -> Any:
 
 
 def test_a_well_formed_identity_passes_as_it_is() -> None:
-    assert from_wire(wire(), "council") == identity({**ANNA, "nhs": "9434765919"})
+    full = {**ANNA, "nhs": "9434765919", "code": "07700900123"}
+    assert from_wire(wire(full), "council") == identity(full)
 
 
 @pytest.mark.parametrize("changes", [
@@ -62,3 +63,11 @@ def test_blocking_keys_are_matchkeys_bands_and_the_tokens_there_are() -> None:
     ]  # fmt: skip
     assert blocking_keys(one).tolist() == [int.from_bytes(key, "little") for key in expected]
     assert not blocking_keys(identity({})).size
+
+
+def test_bits_are_kept_up_to_the_last_field_that_is_there() -> None:
+    some = from_wire(wire(), "council")  # name, birth date, number and street
+    assert len(some.bits) == 6 * 32
+    assert whole_bits(some) == identity(ANNA).bits
+    assert shape(some)[2] == shape(identity(ANNA))[2]
+    assert from_wire(wire(nulls=(1 << len(FIELDS)) - 1), "council").bits == b""
