@@ -99,7 +99,8 @@ PRESENCE = Topic(
 )  # fmt: skip
 VIEWS = Topic(
     "views-{agency}", "publisher", ("desk-{agency}",), "key", ("view",),
-    "scores, households, links by own pseudonyms, insights, freshness: cut to protocol", compacted=True,
+    "scores, households, links and suggestions by own pseudonyms, insights, freshness: cut to protocol",
+    compacted=True,
 )  # fmt: skip
 LINKS = Topic(
     "links",
@@ -147,6 +148,7 @@ VIEWS_KINDS: tuple[View, ...] = (
     View("link", "own records that stand for one person"),
     View("insight", "aggregate tables, published weekly, small numbers suppressed"),
     View("freshness", "how far each feed is behind"),
+    View("suggestion", "records of two people who may be one, for a person to decide"),
     View("model", "which model and stage is in force"),
 )
 

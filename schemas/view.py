@@ -10,7 +10,7 @@ from schemas.alert import AlertFactor
 class View(TypedDict):
     """See avro/view.avsc. `body` is JSON by kind."""
 
-    kind: Literal["household", "link", "insight", "freshness", "model"]
+    kind: Literal["household", "link", "insight", "freshness", "model", "suggestion"]
     key: str
     as_of_at: int
     body: str | None

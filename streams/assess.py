@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from schemas.profile import Profile as WireProfile
-from streams import insights
+from streams import insights, reviewing
 from streams.alerting.grouping import parted
 from streams.alerting.notice import Notice
 from streams.linkage.graph import Kind, LinkDelta
@@ -53,6 +53,7 @@ def _follow(p: Partnership, delta: LinkDelta, cause: str, now: int, committed_at
         for household in sorted({members[0] for members in (*delta.households_before, *delta.households_after)}):
             _show(p, household, now)
     _regrouped(p, delta, now, committed_at)
+    reviewing.followed(p, delta, now)
 
 
 def _regrouped(p: Partnership, delta: LinkDelta, now: int, committed_at: int | None) -> None:
@@ -70,6 +71,7 @@ def profiled(p: Partnership, rid: bytes, profile: WireProfile | None, now: int, 
     """A record's profile came, changed or went."""
     _present(p, p.notices.profile(rid, p.tables["records"][rid].agency, profile, now))
     _touch(p, rid, now, committed_at, undone=False)
+    reviewing.profiled(p, rid, now)
 
 
 def happened(p: Partnership, event: bytes, contribution: Contribution, now: int, committed_at: int) -> None:
@@ -125,19 +127,28 @@ def respond(p: Partnership, now: int, agency: str, response: Any) -> str:
     if response["response_id"] in p.tables["responses"]:
         return "duplicate"
     if kind := LINK_ACTIONS.get(response["action"]):
-        _assert_pair(p, agency, response["records"], kind, now)
+        _assert_pair(p, agency, response, kind, now)
     elif p.watch.respond(response, now) is not None:
         raise ValueError("bad_response")
     p.tables["responses"][response["response_id"]] = now
     return "applied"
 
 
-def _assert_pair(p: Partnership, agency: str, records: list[bytes], kind: Kind, now: int) -> None:
-    """A named person says of two records of their own agency that they are, or are not, one person."""
+def _assert_pair(p: Partnership, agency: str, response: Any, kind: Kind, now: int) -> None:
+    """A named person says that two records are, or are not, one person: a suggestion's, or two of their own."""
+    if response["alert_id"] and not response["records"]:
+        one, other = reviewing.pair(p, agency, response["alert_id"])
+    else:
+        one, other = _own_pair(p, agency, response["records"])
+    reviewing.decided(p, one, other, kind)
+    _follow(p, p.links.assert_pair(one, other, kind), "assertion", now, None)
+
+
+def _own_pair(p: Partnership, agency: str, records: list[bytes]) -> tuple[bytes, bytes]:
     known = [p.tables["records"].get(rid) for rid in records]
     if len(records) != 2 or any(record is None or record.agency != agency for record in known):
         raise ValueError("bad_response")
-    _follow(p, p.links.assert_pair(records[0], records[1], kind), "assertion", now, None)
+    return records[0], records[1]
 
 
 def advance(p: Partnership, now: int, *, tick: bool) -> None:
@@ -154,10 +165,14 @@ def advance(p: Partnership, now: int, *, tick: bool) -> None:
         return
     if (takeover := p.links.advance()) is not None:
         _follow(p, takeover.delta, takeover.cause, now, None)
+        reviewing.restart(p)
+    reviewing.advance(p, now)
     _tell_model(p, now)
     if tick:
         _tell_feeds(p, now)
         _tell_caseload(p, now)
+        if (table := reviewing.quality(p, now)) is not None:
+            _tell(p, "insight:links", msgspec.json.decode(table), now)
 
 
 def _say(p: Partnership, notices: Iterable[Notice]) -> None:

@@ -19,6 +19,7 @@ from schemas.alert import Alert, AlertFactor, AlertState, Direction
 from schemas.dead_letter import SEAL_INFO
 from streams.alerting.notice import Notice, Part
 from streams.keys import Keyring
+from streams.linkage.explain import Line
 from streams.state import Out
 
 RUNG_AGENCIES: Final = 1  # which agency and whom to call
@@ -61,6 +62,22 @@ class HouseholdOut(msgspec.Struct, frozen=True, array_like=True):
     score_ppm: int | None = None
     model: str = ""
     factors: tuple[Part, ...] = ()
+
+
+class SuggestionOut(msgspec.Struct, frozen=True, array_like=True):
+    """Two records that may be one person, for the agencies that hold them; it is gone for a reader without records.
+
+    `why` and `rival` are those of streams/linkage/explain.py; `link` is in milli-bits.
+    """
+
+    suggestion_id: str
+    as_of_at: int
+    readers: tuple[Reader, ...]
+    agencies: tuple[str, ...] = ()
+    link: int = 0
+    why: str = ""
+    rival: str = ""
+    lines: tuple[Line, ...] = ()
 
 
 class RowOut(msgspec.Struct, frozen=True, array_like=True):
@@ -118,10 +135,14 @@ class Cutter:
             "alert": self._alert, "presence": self._presence, "view": self._view, "link": self._link,
             "dead_letter": self._dead_letter,
         }  # fmt: skip
+        self._manifold: dict[str, Callable[[Out], list[Message]]] = {
+            "household": self._household, "suggestion": self._suggestion,
+        }  # fmt: skip
 
     def __call__(self, out: Out) -> list[Message]:
         """Messages that one output becomes."""
-        return self._household(out) if out.kind == "household" else [self._cuts[out.kind](out)]
+        many = self._manifold.get(out.kind)
+        return many(out) if many is not None else [self._cuts[out.kind](out)]
 
     def entity_id(self, agency: str, subject: bytes) -> str:
         """Id of a person or household as this agency knows it: hex of 16 bytes."""
@@ -186,6 +207,21 @@ class Cutter:
             messages.append(self._row(reader.agency, "household", key, body.as_of_at, text))
         return messages
 
+    def _suggestion(self, out: Out) -> list[Message]:
+        body = msgspec.msgpack.decode(out.body, type=SuggestionOut)
+        key = f"suggestion:{body.suggestion_id}"
+        messages = []
+        for reader in body.readers:
+            fields: dict[str, Any] = {"records": [rid.hex() for rid in reader.own]}
+            if reader.rung >= RUNG_AGENCIES:
+                fields["agencies"] = body.agencies
+            if reader.rung >= RUNG_SUMMARY:
+                fields |= {"link_milli": body.link, "why": body.why, "rival": body.rival,
+                           "evidence": _evidence(body.lines)}  # fmt: skip
+            text = msgspec.json.encode(fields).decode() if reader.own else None
+            messages.append(self._row(reader.agency, "suggestion", key, body.as_of_at, text))
+        return messages
+
     def _view(self, out: Out) -> Message:
         body = msgspec.msgpack.decode(out.body, type=RowOut)
         return self._row(out.to, body.kind, body.key, body.as_of_at, body.body)
@@ -233,4 +269,12 @@ def _factors(parts: tuple[Part, ...], rung: int) -> list[AlertFactor]:
         {"family": part.family, "weight_milli": part.weight_milli, "agency_kind": part.agency_kind,
          "age_days": part.age_days}
         for part in parts
+    ]  # fmt: skip
+
+
+def _evidence(lines: tuple[Line, ...]) -> list[dict[str, Any]]:
+    """Lines of evidence by name and level, in milli-bits; no value is in them."""
+    return [
+        {"name": line.name, "level": line.level, "person_milli": line.person, "rival_milli": line.rival}
+        for line in lines
     ]  # fmt: skip

@@ -17,13 +17,17 @@ import msgspec
 import topology
 from schemas import crypto
 from schemas.envelope import PAYLOAD_KEY_INFO
+from schemas.profile import AGE_BANDS
 from streams import insights, linkage, presence, registers
+from streams.alerting.schedule import Roll
 from streams.alerting.watch import SPECS as WATCH_SPECS
 from streams.alerting.watch import Watch
 from streams.keys import Keyring
+from streams.linkage.fairness import Fairness
 from streams.linkage.graph import LinkGraph
 from streams.linkage.links import Links
 from streams.linkage.model import LinkModel
+from streams.linkage.review import About, Suggestions
 from streams.outbox import RefusedOut
 from streams.presence.directory import Directory
 from streams.presence.directory import Team as PresenceTeam
@@ -57,6 +61,8 @@ SPECS: Final[tuple[Spec, ...]] = (
     *presence.SPECS,
     *insights.SPECS,
     *WATCH_SPECS,
+    *linkage.REVIEW_SPECS,
+    *insights.LINK_SPECS,
 )
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -80,6 +86,11 @@ class Partnership:
         self._take_register(registers.parse_register(row.body) if row else None)
         self.ciphers = {key: self.open_key(sealed) for key, sealed in self.tables["keys"].items()}
         self.links = Links(self.model, self.tables)
+        self.suggestions = Suggestions(
+            self.keyring.entity_key, self.tables["suggestions"], About(self.is_child, self.is_restricted)
+        )  # fmt: skip
+        self.fairness = Fairness(self.tables["link_shares"], self.tables["link_quality"], self.group)
+        self.roll: Roll | None = None  # records in order, while they are looked at again one after the other
         self.history: dict[bytes, list[tuple[int, bytes, Contribution]]] = {}
         for event, contribution in self.tables["events"].items():
             insort(self.history.setdefault(contribution.record, []), (contribution.occurred_at, event, contribution))
@@ -235,6 +246,21 @@ class Partnership:
         """Legal statuses of a record, as (kind, started_at, ended_at)."""
         profile: Profile | None = self.tables["records"][rid].profile
         return () if profile is None else tuple((s.kind, s.started_at, s.ended_at) for s in profile.spells)
+
+    def is_child(self, rid: bytes) -> bool:
+        """Whether a record is a child's, born or not."""
+        profile: Profile | None = self.tables["records"][rid].profile
+        return profile is not None and (profile.to_18 or AGE_BANDS[profile.age_band] == "unborn")
+
+    def is_restricted(self, rid: bytes) -> bool:
+        """Whether a record's profile says that it is restricted."""
+        profile: Profile | None = self.tables["records"][rid].profile
+        return profile is not None and profile.restricted
+
+    def group(self, rid: bytes) -> str | None:
+        """Coded group of a record, for fairness figures only; None where it has no profile."""
+        profile: Profile | None = self.tables["records"][rid].profile
+        return None if profile is None else profile.group
 
     def children(self) -> Iterable[tuple[bytes, ...]]:
         """Records of each child, once a child."""

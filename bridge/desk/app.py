@@ -23,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge import logs
-from bridge.desk import signin, views
+from bridge.desk import signin, suggestions, views
 from bridge.desk.audit import AuditDown
 from bridge.desk.desk import HERE, Desk, SignedOut, render
 
@@ -138,6 +138,8 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         Route("/presence/{team}", views.presence),
         Route("/alerts/{alert_id}", views.alert),
         Route("/alerts/{alert_id}/acknowledge", views.acknowledge, methods=["POST"]),
+        Route("/suggestions", suggestions.suggestions),
+        Route("/suggestions/{suggestion_id}", suggestions.decide, methods=["POST"]),
         Route("/healthz", healthz),
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]

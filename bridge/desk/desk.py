@@ -138,9 +138,10 @@ def render(template: str, context: Mapping[str, Any], status: int = 200) -> HTML
     return HTMLResponse(_templates.get_template(template).render(context), status_code=status)
 
 
-def frame(request: Request, user: User, team: str) -> dict[str, Any]:
+async def frame(request: Request, user: User, team: str) -> dict[str, Any]:
     """What every page of a signed-in user shows around its content."""
-    config = desk_of(request).config
+    desk = desk_of(request)
+    config = desk.config
     teams = [name for name in user.account.teams if name in config.teams]
     return {
         "agency_name": config.agency_name(config.agency),
@@ -150,6 +151,7 @@ def frame(request: Request, user: User, team: str) -> dict[str, Any]:
         "team": team,
         "team_name": config.teams[team].name,
         "rung": user.account.rung,
+        "suggestion_count": await desk.inbox.suggestion_count(),
     }
 
 

@@ -1,4 +1,4 @@
-"""The feed: a team's alerts and presence notices from Kafka into the inbox.
+"""The feed: a team's alerts and presence notices, and the agency's own views, from Kafka into the inbox.
 
 Decides where reading starts, goes on after a fault and when it starts over. The place in each topic is kept in Redis
 with what it brought, in one transaction: a Redis that was lost has no place, and the topics are read from the start.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import redis
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
@@ -17,8 +17,9 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 import topology
 from bridge import logs
 from bridge.clock import wall_ms
+from bridge.config import Kafka
 from bridge.desk.config import Config
-from bridge.desk.inbox import Writer
+from bridge.desk.inbox import OWN, Writer
 from bridge.sources.kafka import batch
 from schemas import codec
 
@@ -27,7 +28,7 @@ POLL_S: Final = 0.1
 BEAT_S: Final = 1.0  # how often a living feed says so
 RETRY_S: Final = 1.0  # pause after a fault
 METADATA_S: Final = 10.0
-READS: Final = frozenset({"alert", "presence"})
+READS: Final = frozenset({"alert", "presence", "view"})
 
 log = logs.get("desk")
 
@@ -42,21 +43,38 @@ class Feed(Protocol):
         """End, having written what was read."""
 
 
+class Source(NamedTuple):
+    """What a feed reads: whose it is in the inbox, with whose credentials, from which topics."""
+
+    name: str
+    kafka: Kafka
+    topics: tuple[str, ...]
+
+
+def of_team(config: Config, team: str) -> Source:
+    """A team's topics, read with that team's credentials."""
+    families = (topology.ALERTS, topology.PRESENCE)
+    return Source(team, config.teams[team].kafka, tuple(family.name.format(team=team) for family in families))
+
+
+def of_agency(config: Config) -> Source:
+    """The agency's own views, read with the desk's credentials."""
+    return Source(OWN, config.kafka, (topology.VIEWS.name.format(agency=config.agency),))
+
+
 class KafkaFeed:
-    """One team's topics, read with that team's credentials, read committed.
+    """The topics of one source, read committed.
 
     Args:
-        config: Settings.
-        team: Team.
+        source: Which.
         writer: Inbox.
         recall: Puts back what is not in the topics; called before each reading.
     """
 
-    def __init__(self, config: Config, team: str, writer: Writer, recall: Callable[[], None]) -> None:
-        own = config.teams[team]
+    def __init__(self, source: Source, writer: Writer, recall: Callable[[], None]) -> None:
         self._settings: dict[str, Any] = {
-            **own.kafka.client(),
-            "group.id": f"{own.kafka.username}.desk",  # required by the client; no offset is ever committed there
+            **source.kafka.client(),
+            "group.id": f"{source.kafka.username}.desk",  # required by the client; no offset is ever committed there
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "isolation.level": "read_committed",
@@ -64,12 +82,11 @@ class KafkaFeed:
             "fetch.wait.max.ms": 500,  # a fetch that waits answers at once when there is something
             "log_level": 3,
         }
-        self._team = team
-        self._topics = tuple(family.name.format(team=team) for family in (topology.ALERTS, topology.PRESENCE))
+        self._name, self._topics = source.name, source.topics
         self._writer = writer
         self._recall = recall
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"feed-{team}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"feed-{source.name}", daemon=True)
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -86,7 +103,7 @@ class KafkaFeed:
             try:
                 self._follow(consumer)
             except (KafkaException, redis.RedisError) as error:
-                log.warning("feed interrupted", extra={"source": self._team, "cause": type(error).__name__})
+                log.warning("feed interrupted", extra={"source": self._name, "cause": type(error).__name__})
                 self._stopping.wait(RETRY_S)
             finally:
                 consumer.close()
@@ -94,7 +111,7 @@ class KafkaFeed:
     def _follow(self, consumer: Consumer) -> None:
         self._recall()
         consumer.assign(self._places(consumer))
-        self._writer.alive(self._team, wall_ms())
+        self._writer.alive(self._name, wall_ms())
         beat_at = time.monotonic()
         while not self._stopping.is_set():
             for message in batch(consumer, BATCH, POLL_S):
@@ -103,11 +120,11 @@ class KafkaFeed:
                 self._take(message.topic(), message.partition(), message.offset(), message.value() or b"")
             if time.monotonic() - beat_at >= BEAT_S:
                 beat_at = time.monotonic()
-                if not self._writer.alive(self._team, wall_ms()):
+                if not self._writer.alive(self._name, wall_ms()):
                     return  # Redis was lost: start over, from the places it still has, which are none
 
     def _places(self, consumer: Consumer) -> list[TopicPartition]:
-        kept = self._writer.offsets(self._team)
+        kept = self._writer.offsets(self._name)
         places = []
         for topic in self._topics:
             found = consumer.list_topics(topic, timeout=METADATA_S).topics[topic]
@@ -124,6 +141,6 @@ class KafkaFeed:
             name, message = codec.decode(value, READS)
         except codec.Rejected as rejected:
             log.error("message cannot be read", extra={"source": topic, "count": offset, "reason": rejected.reason})
-            self._writer.skip(self._team, place, offset + 1)
+            self._writer.skip(self._name, place, offset + 1)
             return
-        self._writer.take(self._team, name, message, place, offset + 1)
+        self._writer.take(self._name, name, message, place, offset + 1)

@@ -1,5 +1,7 @@
 """The inbox in Redis: the newest state of each alert and presence notice of a team, and that something changed.
 
+Beside them the rows of the agency's own views that a page shows: suggested links, and what holds people together.
+
 Decides how messages are kept beside the desk and how a lost Redis shows. Everything here is made from the team's
 topics and the audit and is rebuilt from them; pseudonyms only, never a name.
 """
@@ -16,7 +18,11 @@ import redis.asyncio
 ALERTS_MAX = 5_000  # alerts kept a team; beyond, closed ones go first, then the oldest
 NOTICES_MAX = 500  # presence notices kept a team
 CHANGES_MAX = 1_000  # changes that a dropped page can resume from; one that is further behind reads the list anew
+SUGGESTIONS_MAX = 20_000  # suggestions kept, about 1 kB each; beyond, the weakest go
+LINKS_MAX = 20_000  # households kept whose links are explained; beyond, whichever
 CLOSED = ("cleared", "retracted")
+OWN = "=agency"
+"""Stands for a team where something is the whole agency's: no topic, hence no team, can have this name."""
 
 
 class Taken(NamedTuple):
@@ -36,6 +42,9 @@ class Keys(NamedTuple):
     offsets: str
     changes: str
     fed: str
+    suggestions: str
+    ranks: str
+    links: str
 
 
 def keys(agency: str, team: str) -> Keys:
@@ -73,12 +82,15 @@ class Writer:
 
         Args:
             team: Team whose topic it came from.
-            name: `alert` or `presence`.
+            name: `alert`, `presence` or `view`.
             message: Decoded message.
             place: `topic/partition`.
             next_offset: Offset after it.
         """
         at = keys(self._agency, team)
+        if name == "view":
+            self._take_view(at, message, place, next_offset)
+            return
         table, key = (at.alerts, message["alert_id"]) if name == "alert" else (at.notices, message["notice_id"])
         kept = self._redis.hget(table, key)
         newer = kept is None or (name == "alert" and msgspec.msgpack.decode(kept)["version"] < message["version"])
@@ -91,6 +103,28 @@ class Writer:
         limit = ALERTS_MAX if name == "alert" else NOTICES_MAX
         if newer and kept is None and self._redis.hlen(table) > limit:
             self._prune(table)
+
+    def _take_view(self, at: Keys, row: Mapping[str, Any], place: str, next_offset: int) -> None:
+        """Keep one row of the agency's views, or drop it where it is gone; what no page shows is not kept."""
+        pipe = self._redis.pipeline(transaction=True)
+        key = row["key"].partition(":")[2]
+        body = None if row["body"] is None else {**msgspec.json.decode(row["body"]), "as_of_at": row["as_of_at"]}
+        if row["kind"] == "suggestion":
+            if body is None:
+                pipe.hdel(at.suggestions, key)
+                pipe.zrem(at.ranks, key)
+            else:
+                pipe.hset(at.suggestions, key, msgspec.msgpack.encode(body))
+                pipe.zadd(at.ranks, {key: body.get("link_milli", 0)})
+        elif row["kind"] == "link":
+            pipe.hdel(at.links, key) if body is None else pipe.hset(at.links, key, msgspec.msgpack.encode(body))
+        pipe.hset(at.offsets, place, next_offset)
+        pipe.execute()
+        if row["kind"] == "suggestion" and self._redis.zcard(at.ranks) > SUGGESTIONS_MAX:
+            for weakest, _ in self._redis.zpopmin(at.ranks):
+                self._redis.hdel(at.suggestions, weakest)
+        elif row["kind"] == "link" and self._redis.hlen(at.links) > LINKS_MAX:
+            self._redis.hdel(at.links, self._redis.hrandfield(at.links))
 
     def skip(self, team: str, place: str, next_offset: int) -> None:
         """Pass over a message that could not be read."""
@@ -148,6 +182,39 @@ class Reader:
         pipe.hsetnx(at.taken, alert_id, msgspec.msgpack.encode(taken))
         pipe.xadd(at.changes, {"kind": "taken", "key": alert_id}, maxlen=CHANGES_MAX, approximate=True)
         await pipe.execute()
+
+    async def suggestion_count(self) -> int:
+        """How many links are suggested."""
+        return int(await self._redis.zcard(keys(self._agency, OWN).ranks))
+
+    async def suggestions(self, at_most: int) -> list[dict[str, Any]]:
+        """Suggested links, the strongest first; each with its `suggestion_id`."""
+        at = keys(self._agency, OWN)
+        ids = await self._redis.zrevrange(at.ranks, 0, at_most - 1)
+        rows = await self._redis.hmget(at.suggestions, ids) if ids else []
+        return [
+            {**msgspec.msgpack.decode(row), "suggestion_id": key.decode()}
+            for key, row in zip(ids, rows, strict=True)
+            if row is not None
+        ]
+
+    async def suggestion(self, suggestion_id: str) -> dict[str, Any] | None:
+        """One suggested link."""
+        row = await self._redis.hget(keys(self._agency, OWN).suggestions, suggestion_id)
+        return None if row is None else {**msgspec.msgpack.decode(row), "suggestion_id": suggestion_id}
+
+    async def decided(self, suggestion_id: str) -> None:
+        """Somebody has decided it: it leaves the list before the platform takes it back."""
+        at = keys(self._agency, OWN)
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hdel(at.suggestions, suggestion_id)
+        pipe.zrem(at.ranks, suggestion_id)
+        await pipe.execute()
+
+    async def links(self, household: str) -> dict[str, Any] | None:
+        """What holds the people of a household together, as it was when an alert last spoke of it."""
+        row = await self._redis.hget(keys(self._agency, OWN).links, household)
+        return None if row is None else msgspec.msgpack.decode(row)
 
     async def fed_at(self, team: str) -> int | None:
         """When the feed last read (wall time, ms), None where it never did."""

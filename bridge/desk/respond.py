@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -67,17 +67,34 @@ class KafkaResponder:
             raise NotSent(reports[0].name() if reports and reports[0] is not None else "no report")
 
 
+class Choice(NamedTuple):
+    """What was decided about which suggestion."""
+
+    action: Literal["must_link", "cannot_link"]
+    suggestion_id: str
+
+
 def acknowledgement(config: Config, alert: dict[str, Any], user: str, decided_at: int) -> Response:
     """That a user has taken an alert."""
+    blank = _blank(config, alert["team"], user, decided_at)
+    return {**blank, "alert_id": alert["alert_id"], "records": alert["records"]}
+
+
+def link_decision(config: Config, team: str, user: str, choice: Choice, decided_at: int) -> Response:
+    """That a user has decided whether the records of a suggestion are one person."""
+    return {**_blank(config, team, user, decided_at), "action": choice.action, "alert_id": choice.suggestion_id}
+
+
+def _blank(config: Config, team: str, user: str, decided_at: int) -> Response:
     return {
         "response_id": secrets.token_bytes(16),
         "partnership": config.partnership,
         "agency": config.agency,
-        "team": alert["team"],
+        "team": team,
         "user": user,
         "action": "acknowledge",
-        "alert_id": alert["alert_id"],
-        "records": alert["records"],
+        "alert_id": "",
+        "records": [],
         "until_at": None,
         "verdict": "none",
         "decided_at": decided_at,

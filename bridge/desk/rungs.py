@@ -1,7 +1,7 @@
 """What each rung shows. Deny by default: a field that stands in no rung is shown to nobody.
 
 Decides which fields of an alert and of a presence notice a user may see. Everything the pages show is made from what
-`cut_alert` and `cut_presence` return, so that no template can show more. Does not know users or names.
+the functions here return, so that no template can show more. Does not know users or names.
 """
 
 from __future__ import annotations
@@ -29,6 +29,16 @@ PRESENCE_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
     ("records",),
 )
 
+SUGGESTION_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
+    ("suggestion_id", "as_of_at"),
+    ("agencies",),
+    (),
+    ("link_milli", "why", "rival", "evidence"),
+    ("records",),
+)
+LINK_FIELDS: Final[tuple[tuple[str, ...], ...]] = ((), (), (), ("people", "as_of_at"), ())
+"""What holds people together is evidence throughout: nothing of it below the summary."""
+
 
 def cut_alert(alert: Mapping[str, Any], rung: int) -> dict[str, Any]:
     """Fields of an alert that a rung shows, and no others.
@@ -51,8 +61,24 @@ def cut_presence(notice: Mapping[str, Any], rung: int) -> dict[str, Any]:
     return _cut(notice, PRESENCE_FIELDS, rung)
 
 
-def _cut(message: Mapping[str, Any], fields: tuple[tuple[str, ...], ...], rung: int) -> dict[str, Any]:
+def cut_suggestion(row: Mapping[str, Any], rung: int) -> dict[str, Any]:
+    """Fields of a suggestion that a rung shows, and no others; what the platform cut from it is missing here too."""
+    return _cut(row, SUGGESTION_FIELDS, rung, cut_before=True)
+
+
+def cut_links(row: Mapping[str, Any], rung: int) -> dict[str, Any]:
+    """Fields of what holds people together that a rung shows, and no others; records below theirs are left out."""
+    cut = _cut(row, LINK_FIELDS, rung, cut_before=True)
+    if rung < RECORDS:
+        cut["people"] = [[{**pair, "records": []} for pair in pairs] for pairs in cut.get("people", ())]
+    return cut
+
+
+def _cut(
+    message: Mapping[str, Any], fields: tuple[tuple[str, ...], ...], rung: int, *, cut_before: bool = False
+) -> dict[str, Any]:
     if not 0 <= rung < len(fields):
         error = f"rung: expected 0 to {len(fields) - 1}, got {rung}"
         raise ValueError(error)
-    return {name: message[name] for names in fields[: rung + 1] for name in names}
+    allowed = [name for names in fields[: rung + 1] for name in names]
+    return {name: message[name] for name in allowed if name in message or not cut_before}

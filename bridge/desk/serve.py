@@ -26,7 +26,7 @@ from bridge.desk import config as configs
 from bridge.desk.accounts import Accounts
 from bridge.desk.app import build
 from bridge.desk.desk import Desk
-from bridge.desk.feed import Feed, KafkaFeed
+from bridge.desk.feed import Feed, KafkaFeed, of_agency, of_team
 from bridge.desk.inbox import Reader, Taken, Writer
 from bridge.desk.names import Names, StorePeople
 from bridge.desk.respond import KafkaResponder
@@ -59,7 +59,8 @@ def application(config: configs.Config) -> Starlette:
     )
     writer = Writer(redis.Redis.from_url(config.redis_url), config.agency)
     recall = partial(remember, writer, accounts, config)
-    feeds: list[Feed] = [KafkaFeed(config, team, writer, recall) for team in config.teams]
+    sources = [*(of_team(config, team) for team in config.teams), of_agency(config)]
+    feeds: list[Feed] = [KafkaFeed(source, writer, recall) for source in sources]
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

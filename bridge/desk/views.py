@@ -47,14 +47,14 @@ async def inbox(request: Request) -> Response:
     team = team_of(request, user)
     after = await desk_of(request).inbox.newest(team)  # before the rows: a change in between is then sent, not lost
     context = {**await _rows(request, user, team), **await feed_state(desk_of(request), team), "after": after}
-    return render("inbox.html", {**frame(request, user, team), **context, "page": "inbox"})
+    return render("inbox.html", {**await frame(request, user, team), **context, "page": "inbox"})
 
 
 async def rows(request: Request) -> Response:
     """The rows of an open inbox, fetched by it when something changed."""
     user = await signed_in(request, prolong=False)
     team = team_of(request, user)
-    return render("rows.html", {**frame(request, user, team), **await _rows(request, user, team), "part": True})
+    return render("rows.html", {**await frame(request, user, team), **await _rows(request, user, team), "part": True})
 
 
 async def status(request: Request) -> Response:
@@ -122,7 +122,7 @@ async def presence(request: Request) -> Response:
     team = team_of(request, user)
     notices = (await desk_of(request).inbox.notices(team))[: pages.ROWS_MAX]
     context = {"notices": await _presented(request, user, team, notices), "page": "presence"}
-    return render("presence.html", {**frame(request, user, team), **context})
+    return render("presence.html", {**await frame(request, user, team), **context})
 
 
 async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:
@@ -180,7 +180,7 @@ async def _alert_page(
     names = await _names(desk, user, "alert", team, [cut])
     taken = (await desk.inbox.taken(team)).get(message["alert_id"])
     row = pages.row(cut, names, taken, desk.config, desk.now())
-    context = {**frame(request, user, team), "row": row, "problem": problem, "page": "alert"}
+    context = {**await frame(request, user, team), "row": row, "problem": problem, "page": "alert"}
     return render("alert.html", context, 503 if problem else 200)
 
 

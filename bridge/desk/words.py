@@ -48,6 +48,38 @@ PRESENCE: Final = {
     "known": "Known: call before anything else",
 }
 
+FIELDS: Final = {
+    "given": "given name",
+    "middle": "middle name",
+    "surname": "surname",
+    "dob": "birth date",
+    "number": "house number",
+    "street": "street",
+    "postcode": "postcode",
+    "place": "place",
+    "email": "e-mail",
+    "code": "NHS number, digit by digit",
+    "nhs": "NHS number",
+    "upn": "pupil number",
+    "uprn": "property number",
+}
+TOKENS: Final = frozenset({"nhs", "upn", "uprn"})
+"""Compared whole: the same or not."""
+SAME_LEVEL, CLOSE_LEVEL, ALIKE_LEVEL = 7, 5, 3  # of 7: how alike two values must be to be called so
+STRONG_MILLI: Final = 3_000  # from eight to one
+RIVALS: Final = {
+    "household": "If they are two people, they are most likely of one household.",
+    "twin": "If they are two people, they are most likely twins.",
+    "other": "If they are two people, they most likely have nothing to do with each other.",
+}
+REASONS: Final = {
+    "own_record": "Our own record shows it",
+    "asked_agency": "The other agency was asked",
+    "asked_family": "The family was asked",
+    "document": "A document was seen",
+}
+"""Why a person decided about a suggested link: closed words, kept in the audit."""
+
 
 def family(code: str) -> str:
     """A factor family or a term of the model.
@@ -164,3 +196,46 @@ def headline(direction: str, state: str) -> str:
     if direction == "step_down":
         return "The pattern has been calm for long enough to consider stepping down"
     return "A pattern has crossed your team's line"
+
+
+def field(code: str) -> str:
+    """What was compared.
+
+    Example:
+        >>> field("dob"), field("shoe_size")
+        ('birth date', 'shoe size')
+    """
+    return FIELDS.get(code, code.replace("_", " "))
+
+
+def likeness(code: str, level: int) -> str:
+    """How two values compare, without either of them.
+
+    Args:
+        code: Field or number.
+        level: As the platform gives it: 0 to 7, for a number 0 or 1, -1 where one is missing.
+
+    Example:
+        >>> [likeness("dob", level) for level in (7, 6, 3, 0, -1)], likeness("nhs", 1)
+        (['same', 'a slip apart', 'somewhat alike', 'different', 'missing'], 'same')
+    """
+    if level < 0:
+        return "missing"
+    if code in TOKENS:
+        return "same" if level else "different"
+    steps = ((SAME_LEVEL, "same"), (CLOSE_LEVEL, "a slip apart"), (ALIKE_LEVEL, "somewhat alike"), (0, "different"))
+    return next(text for least, text in steps if level >= least)
+
+
+def strength(link_milli: int) -> str:
+    """How strong a suggested link is, as the model has it.
+
+    Args:
+        link_milli: Thousandths of a bit for one person against everything else.
+
+    Example:
+        >>> strength(3_300), strength(2_000)
+        ('Strong: about 91 in 100 such pairs are one person', 'Fair: about 80 in 100 such pairs are one person')
+    """
+    count = min(99, round(100 / (1 + 2.0 ** (-link_milli / 1000))))
+    return f"{'Strong' if link_milli >= STRONG_MILLI else 'Fair'}: about {count} in 100 such pairs are one person"

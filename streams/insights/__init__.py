@@ -5,5 +5,9 @@ show them (bridge/desk).
 """
 
 from streams.insights.caseload import LEVELS, SPECS, Published, body, due, level, publish
+from streams.insights.links import LINK_SPECS, PublishedLinks, links_body, links_due, publish_links
 
-__all__ = ["LEVELS", "SPECS", "Published", "body", "due", "level", "publish"]
+__all__ = [
+    "LEVELS", "LINK_SPECS", "SPECS", "Published", "PublishedLinks", "body", "due", "level", "links_body", "links_due",
+    "publish", "publish_links",
+]  # fmt: skip

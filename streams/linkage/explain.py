@@ -53,6 +53,26 @@ class Explanation(msgspec.Struct, frozen=True):
     digest: str
 
 
+class Line(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One line of evidence for a person to read, in milli-bits.
+
+    Attributes:
+        name: Field, number or term of the model.
+        level: Level reached; -1 = missing in one.
+        person: For the same person.
+        rival: For the best other explanation.
+    """
+
+    name: str
+    level: int
+    person: int
+    rival: int
+
+
+Rival = Literal["household", "twin", "other"]
+"""What a pair is if it is not one person: two of a household, twins, or two with nothing to do with each other."""
+
+
 class Standing(NamedTuple):
     """How a pair stands in the graph.
 
@@ -82,6 +102,17 @@ def explain(model: LinkModel, a: Shape, b: Shape, standing: Standing) -> Explana
         model=model.version,
         digest=model.digest,
     )
+
+
+def against(explanation: Explanation) -> tuple[Rival, tuple[Line, ...]]:
+    """The best other explanation of a pair, and each line of evidence for a person and for it."""
+    lines = explanation.evidence
+    household, twin = sum(line.household for line in lines), sum(line.twin for line in lines)
+    if max(household, twin) + explanation.margin <= 0:
+        return "other", tuple([Line(line.name, line.level, line.person, 0) for line in lines])
+    if household >= twin:
+        return "household", tuple([Line(line.name, line.level, line.person, line.household) for line in lines])
+    return "twin", tuple([Line(line.name, line.level, line.person, line.twin) for line in lines])
 
 
 def _why(standing: Standing, same_epoch: bool, strong: bool) -> Why:

@@ -87,6 +87,7 @@ class LinkGraph:
         for row in self._assertions.values():
             self._note(row)
         self._rules = Rules(self._pairs.edges, self._pairs.ask, self._said, model)
+        self._moved: set[bytes] = set()
         self._closed: set[bytes] = set()  # records of people with any restricted record: they have no ties
         for record, identity in self._identities.items():
             if identity.restricted:
@@ -176,6 +177,26 @@ class LinkGraph:
         """Live candidates of a record that reach the automatic threshold alone: link score in milli-bits."""
         return self._pairs.edges(record)
 
+    def ties(self, record: bytes) -> Mapping[bytes, int]:
+        """Ties of a record that count, with their weights packed: none of a restricted person or held apart."""
+        return self._tied(record)
+
+    def neighbours(self, record: bytes) -> Iterable[bytes]:
+        """Records that a record is tied to, whether it counts or not."""
+        return self._pairs.ties(record)
+
+    def said(self, record: bytes) -> Mapping[bytes, str]:
+        """What was asserted of a record, by the other one: `must` or `cannot`."""
+        return self._said.get(record, NOTHING_SAID)
+
+    def take_moved(self) -> set[bytes]:
+        """An end of every tie that the last change changed, or whose counting it did; each change is given once.
+
+        Some of the records may be gone.
+        """
+        moved, self._moved = self._moved, set()
+        return moved
+
     def suggestions(self, record: bytes) -> list[tuple[bytes, int]]:
         """Records of other people that may be the same one: link score in milli-bits from 0, best first."""
         if record not in self._identities:
@@ -253,6 +274,7 @@ class LinkGraph:
     def _settle(self, touched: set[bytes], born: bytes | None = None, died: bytes | None = None) -> LinkDelta:
         """Decide afresh every component that holds a touched record."""
         known = self._identities
+        self._moved = touched
         if born is not None and len(touched) == 1 and self._is_stranger(born):
             self._pairs.trim()
             alone = ((born,),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import re
 import socket
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from bridge.desk.app import build
 from bridge.desk.audit import Audit
 from bridge.desk.config import Config
 from bridge.desk.desk import Desk
-from bridge.desk.inbox import Reader, Writer
+from bridge.desk.inbox import OWN, Reader, Writer
 from bridge.desk.names import Names
 from bridge.desk.respond import NotSent
 from bridge.desk.sessions import Sessions
@@ -143,6 +144,9 @@ class Made:
         """As the feed does it."""
         name = "alert" if "alert_id" in message else "presence"
         self._offset += 1
+        if "body" in message:
+            self.writer.take(OWN, "view", message, "views/0", self._offset)
+            return
         self.writer.take(team, name, message, f"{name}s-{team}/0", self._offset)
 
 
@@ -208,6 +212,25 @@ def presence(notice_id: str = "b2" * 16, **fields: Any) -> dict[str, Any]:
         "contacts": 3, "committed_at": NOW,
     }  # fmt: skip
     return {**base, **fields}
+
+
+def suggestion(suggestion_id: str = "c4" * 16, **fields: Any) -> dict[str, Any]:
+    """A row of the agency's views: a record of ours and one of the police that may be one child."""
+    body = {
+        "records": [ANN.hex()], "agencies": ["council", "police"], "link_milli": 3_260, "why": "below_edge",
+        "rival": "household",
+        "evidence": [
+            {"name": "given", "level": 7, "person_milli": 4_000, "rival_milli": -2_000},
+            {"name": "surname", "level": 7, "person_milli": 4_000, "rival_milli": 4_000},
+            {"name": "dob", "level": 5, "person_milli": 1_000, "rival_milli": 0},
+            {"name": "postcode", "level": -1, "person_milli": 0, "rival_milli": 0},
+            {"name": "nhs", "level": 0, "person_milli": -1_000, "rival_milli": 0},
+            {"name": "prior", "level": 0, "person_milli": -12_000, "rival_milli": -11_000},
+        ],
+        **fields,
+    }  # fmt: skip
+    return {"kind": "suggestion", "key": f"suggestion:{suggestion_id}", "as_of_at": NOW - HOUR_MS,
+            "body": json.dumps(body)}  # fmt: skip
 
 
 def token(html: str) -> str:
