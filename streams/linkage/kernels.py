@@ -49,7 +49,10 @@ NHS, FORMER, UPN, UPRN = (TOKENS.index(name) for name in ("nhs", "nhs_former", "
 
 
 def _compiled(function: Function) -> Function:
-    made: Function = numba.njit(cache=True, nogil=True, boundscheck=False)(function)
+    try:
+        made: Function = numba.njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # a folder that cannot be written, as in a container: compiled anew at each start, in seconds
+        made = numba.njit(nogil=True)(function)
     return made
 
 
