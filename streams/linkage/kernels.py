@@ -51,7 +51,7 @@ NHS, FORMER, UPN, UPRN = (TOKENS.index(name) for name in ("nhs", "nhs_former", "
 def _compiled(function: Function) -> Function:
     try:
         made: Function = numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # a folder that cannot be written, as in a container: compiled anew at each start, in seconds
+    except RuntimeError:  # a folder that cannot be written: compiled anew at each start, in seconds
         made = numba.njit(nogil=True)(function)
     return made
 
