@@ -145,7 +145,7 @@ AGENTS: tuple[Agent, ...] = (
 
 VIEWS_KINDS: tuple[View, ...] = (
     View("household", "a household's score, factors and members by own pseudonyms"),
-    View("link", "own records that stand for one person"),
+    View("link", "what holds the people of a household together, by field and own pseudonyms"),
     View("insight", "aggregate tables, published weekly, small numbers suppressed"),
     View("freshness", "how far each feed is behind"),
     View("suggestion", "records of two people who may be one, for a person to decide"),

@@ -54,6 +54,7 @@ def _follow(p: Partnership, delta: LinkDelta, cause: str, now: int, committed_at
             _show(p, household, now)
     _regrouped(p, delta, now, committed_at)
     reviewing.followed(p, delta, now)
+    reviewing.regrouped(p, delta, now)
 
 
 def _regrouped(p: Partnership, delta: LinkDelta, now: int, committed_at: int | None) -> None:
@@ -184,6 +185,8 @@ def _say(p: Partnership, notices: Iterable[Notice]) -> None:
         agency = register.teams[team].agency
         p.emit("alert", team, AlertOut(notice, agency, register.agencies[agency].rung, p.own(agency, notice.records)))
         _show(p, notice.household, notice.changed_at, always=True)
+        if notice.state in {"raised", "updated"}:
+            reviewing.explained(p, notice.household, agency, notice.changed_at)
 
 
 def _present(p: Partnership, notices: Iterable[dict[str, Any]]) -> None:

@@ -80,6 +80,26 @@ class SuggestionOut(msgspec.Struct, frozen=True, array_like=True):
     lines: tuple[Line, ...] = ()
 
 
+class Joined(msgspec.Struct, frozen=True, array_like=True):
+    """Two records of one person and what says so; `link` is 0 and there are no lines where a person said it."""
+
+    one: bytes
+    other: bytes
+    agencies: tuple[str, str]
+    why: str
+    link: int = 0
+    lines: tuple[Line, ...] = ()
+
+
+class JoinsOut(msgspec.Struct, frozen=True, array_like=True):
+    """What holds the people of a household together, for the agencies that may have it; none of them, it is gone."""
+
+    household: bytes
+    as_of_at: int
+    readers: tuple[Reader, ...]
+    people: tuple[tuple[Joined, ...], ...] = ()
+
+
 class RowOut(msgspec.Struct, frozen=True, array_like=True):
     """A row of every agency's view: freshness, model, insights."""
 
@@ -136,7 +156,7 @@ class Cutter:
             "dead_letter": self._dead_letter,
         }  # fmt: skip
         self._manifold: dict[str, Callable[[Out], list[Message]]] = {
-            "household": self._household, "suggestion": self._suggestion,
+            "household": self._household, "suggestion": self._suggestion, "joins": self._joins,
         }  # fmt: skip
 
     def __call__(self, out: Out) -> list[Message]:
@@ -222,6 +242,18 @@ class Cutter:
             messages.append(self._row(reader.agency, "suggestion", key, body.as_of_at, text))
         return messages
 
+    def _joins(self, out: Out) -> list[Message]:
+        body = msgspec.msgpack.decode(out.body, type=JoinsOut)
+        messages = []
+        for reader in body.readers:
+            text = None
+            if body.people and reader.rung >= RUNG_SUMMARY:
+                people = [[_joined(pair, reader.own) for pair in pairs] for pairs in body.people]
+                text = msgspec.json.encode({"people": people}).decode()
+            key = f"link:{self.entity_id(reader.agency, body.household)}"
+            messages.append(self._row(reader.agency, "link", key, body.as_of_at, text))
+        return messages
+
     def _view(self, out: Out) -> Message:
         body = msgspec.msgpack.decode(out.body, type=RowOut)
         return self._row(out.to, body.kind, body.key, body.as_of_at, body.body)
@@ -278,3 +310,10 @@ def _evidence(lines: tuple[Line, ...]) -> list[dict[str, Any]]:
         {"name": line.name, "level": line.level, "person_milli": line.person, "rival_milli": line.rival}
         for line in lines
     ]  # fmt: skip
+
+
+def _joined(pair: Joined, own: tuple[bytes, ...]) -> dict[str, Any]:
+    """A pair for one agency: its own records by their pseudonyms, the other's by its agency."""
+    records = [rid.hex() for rid in (pair.one, pair.other) if rid in own]
+    return {"agencies": pair.agencies, "records": records, "why": pair.why, "link_milli": pair.link,
+            "evidence": _evidence(pair.lines)}  # fmt: skip

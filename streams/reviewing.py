@@ -17,8 +17,9 @@ from streams.linkage.compare import link_of
 from streams.linkage.explain import Explanation, Standing, against, explain
 from streams.linkage.graph import Kind, LinkDelta
 from streams.linkage.identity import shape
+from streams.linkage.joins import joins
 from streams.linkage.review import Change, Pass, Suggestion
-from streams.outbox import Reader, SuggestionOut
+from streams.outbox import Joined, JoinsOut, Reader, SuggestionOut
 from streams.partnership import Partnership
 
 PASS_PER_CALL: Final = 25  # records looked at at each message while a pass is under way, about .5 ms
@@ -102,6 +103,50 @@ def decided(p: Partnership, one: bytes, other: bytes, kind: Kind) -> None:
         p.fairness.decided((one, other), "found" if kind == "must" else "apart")
 
 
+def explained(p: Partnership, household: bytes, agency: str, now: int) -> None:
+    """An alert speaks of a household: tell those who hold it, and the team's agency, what joins its people."""
+    if household in p.graph.identities and p.graph.household(household) == household:
+        p.tables["joined"][household] = agency
+        _join(p, household, agency, now)
+
+
+def regrouped(p: Partnership, delta: LinkDelta, now: int) -> None:
+    """Who belongs together changed: what was said of those households is said anew, or taken back."""
+    joined, graph = p.tables["joined"], p.graph
+    if not joined:
+        return
+    households = {group[0] for group in (*delta.households_before, *delta.households_after)}
+    households.update(graph.household(rid) for group in delta.clusters_after for rid in group)
+    for household in sorted(households & joined.keys()):
+        agency = joined[household]
+        if household not in graph.identities or graph.household(household) != household:
+            del joined[household]
+        _join(p, household, agency, now)
+
+
+def _join(p: Partnership, household: bytes, agency: str, now: int) -> None:
+    """Tell every agency: whoever may not have it, or no longer, has it taken away."""
+    members = p.graph.household_records(household) if household in p.tables["joined"] else ()
+    people = [_joined(p, person) for person in members if p.graph.cluster(person) == person]
+    readers = []
+    for name, entry in sorted(p.registered().agencies.items()):
+        own = p.own(name, members)
+        readers.append(Reader(name, entry.rung if own or name == agency else 0, own))
+    p.emit("joins", "", JoinsOut(household, now, tuple(readers), tuple(filter(None, people))))
+
+
+def _joined(p: Partnership, person: bytes) -> tuple[Joined, ...]:
+    records, made = p.tables["records"], []
+    for one, other, link in joins(p.graph, person):
+        agencies = records[one].agency, records[other].agency
+        if link is None:
+            made.append(Joined(one, other, agencies, "asserted"))
+            continue
+        why = _explained(p, one, other, together=True)
+        made.append(Joined(one, other, agencies, why.why, link, against(why)[1]))
+    return tuple(made)
+
+
 def quality(p: Partnership, now: int) -> str | None:
     """Body of the week's table of link quality by group, once a week; None where it has been published."""
     table, row = p.tables["link_insight"], p.tables["review_pass"].get(ONLY)
@@ -122,19 +167,20 @@ def _tell(p: Partnership, changes: Iterable[Change], now: int) -> None:
         ]
         out = SuggestionOut(change.suggestion_id, now, tuple(readers))
         if change.after is not None:
-            explained = _explained(p, change.after)
-            rival, lines = against(explained)
+            why = _explained(p, change.after.one, change.after.other, together=False)
+            rival, lines = against(why)
             out = msgspec.structs.replace(
-                out, agencies=tuple(sorted(holding)), link=link_of(change.after.weighed), why=explained.why,
+                out, agencies=tuple(sorted(holding)), link=link_of(change.after.weighed), why=why.why,
                 rival=rival, lines=lines,
             )  # fmt: skip
         p.emit("suggestion", "", out)
 
 
-def _explained(p: Partnership, row: Suggestion) -> Explanation:
-    """Why the two are not linked; that they are candidates and apart is known, which graph.explain would work out."""
-    one, other = (shape(p.graph.identities[rid]) for rid in (row.one, row.other))
-    return explain(p.graph.model, one, other, Standing(said="", candidate=True, together=False))
+def _explained(p: Partnership, one: bytes, other: bytes, *, together: bool) -> Explanation:
+    """Why two are one or not; a tie says that they are candidates, which graph.explain would work out."""
+    known = p.graph.identities
+    standing = Standing(said="", candidate=True, together=together)
+    return explain(p.graph.model, shape(known[one]), shape(known[other]), standing)
 
 
 def _holders(p: Partnership, row: Suggestion | None) -> dict[str, tuple[bytes, ...]]:

@@ -15,9 +15,10 @@ from starlette.responses import RedirectResponse, Response
 
 from bridge.desk import pages
 from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, render, signed_in, team_of
+from bridge.desk.evidence import own_records, pairs
 from bridge.desk.inbox import CLOSED, Taken
 from bridge.desk.respond import NotSent, acknowledgement
-from bridge.desk.rungs import RECORDS, cut_alert, cut_presence
+from bridge.desk.rungs import RECORDS, cut_alert, cut_links, cut_presence
 from bridge.desk.sessions import csrf_fits
 
 RECENT_MS: Final = 24 * 3600 * 1000  # presence shown above the inbox; all of it has a page
@@ -177,10 +178,13 @@ async def _alert_page(
     subject = (message["alert_id"],)
     await asyncio.to_thread(desk.audit.record, user.account.user, "alert", subject, team=team)
     cut = cut_alert(message, user.account.rung)
-    names = await _names(desk, user, "alert", team, [cut])
+    links = cut_links(await desk.inbox.links(message["household"]) or {}, user.account.rung)
+    joined = {"records": [rid for pairs in links.get("people", ()) for pair in pairs for rid in own_records(pair)]}
+    names = await _names(desk, user, "alert", team, [cut, joined])
     taken = (await desk.inbox.taken(team)).get(message["alert_id"])
     row = pages.row(cut, names, taken, desk.config, desk.now())
-    context = {**await frame(request, user, team), "row": row, "problem": problem, "page": "alert"}
+    context = {**await frame(request, user, team), "row": row, "people": pairs(links, names, desk.config),
+               "problem": problem, "page": "alert"}  # fmt: skip
     return render("alert.html", context, 503 if problem else 200)
 
 

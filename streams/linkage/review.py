@@ -71,7 +71,11 @@ class Pass(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reached: bytes = b""
 
 
-SPECS: Final = (Spec("suggestions", Suggestion), Spec("review_pass", Pass))
+SPECS: Final = (
+    Spec("suggestions", Suggestion),
+    Spec("review_pass", Pass),
+    Spec("joined", str),  # households whose links were explained, with the agency of the team that was alerted
+)
 
 
 class Suggestions:

@@ -35,9 +35,10 @@ class Village:
         town: Keys.
         rung: Rung of every agency.
         first: What came before it went live.
+        rules: Changes of the rules.
     """
 
-    def __init__(self, town: Smalltown, rung: int = 3, first: Iterable[bytes] = ()) -> None:
+    def __init__(self, town: Smalltown, rung: int = 3, first: Iterable[bytes] = (), **rules: Any) -> None:
         self.town = town
         register = town.register()
         for agency in register["agencies"].values():
@@ -48,10 +49,12 @@ class Village:
         self.refused: list[str] = []
         self.now = START_MS
         opening = town.opening()
-        opening[0] = town.control("register", register)
+        opening[:2] = [town.control("register", register), town.control("rules", town.rules(**rules))]
         self.step(*opening, *first, *(town.live(agency, self.now) for agency in ("council", "police")))
-        while self.p.watch.phase != "live":
-            self.tick()
+        for _ in range(50):
+            if self.p.watch.phase != "live":
+                self.tick()
+        assert self.p.watch.phase == "live"
 
     @property
     def p(self) -> Partnership:
@@ -89,6 +92,11 @@ class Village:
             self.town.identity("council", "m", MARY, self.now), self.town.profile("council", "m", self.now, **profile),
             self.town.identity("police", "q", MISTYPED, self.now),
         )  # fmt: skip
+
+    def joins(self, agency: str) -> list[list[dict[str, Any]]]:
+        """What this agency is told of the one household whose links were explained to it."""
+        rows = [row for row in self.views[agency].values() if row["kind"] == "link"]
+        return json.loads(rows[0]["body"])["people"] if rows else []
 
     def decide(self, agency: str, action: str, suggestion_id: str) -> None:
         self.step(self.town.response(agency, action, self.now, alert_id=suggestion_id))
@@ -241,7 +249,7 @@ def test_the_history_is_looked_at_once_the_partnership_is_live(town: Smalltown) 
 
 
 def test_a_recovered_machine_goes_on_the_same(town: Smalltown) -> None:
-    strangers = [town.identity("council", f"s{n}", person(f"Abe{n}", f"Larch{n}", "2001-01-01")) for n in range(200)]
+    strangers = [town.identity("council", f"s{n}", person(f"Abe{n}", f"Larch{n}", "2001-01-01")) for n in range(130)]
     village = Village(town, first=strangers)
     village.two()
     assert village.p.tables["review_pass"][b""].under_way
@@ -285,3 +293,52 @@ def test_what_is_kept_says_how_strong_it_is(town: Smalltown) -> None:
     village.two()
     (row,) = village.p.tables["suggestions"].values()
     assert link_of(row.weighed) == only(village.suggested("police"))[1]["link_milli"]
+
+
+def alarmed(town: Smalltown, rung: int = 3) -> Village:
+    """A child known to both agencies, and twice to the council by what it said, over a low line."""
+    village = Village(town, rung, raise_at=0.005, budget_per_1000_month=100)
+    village.step(
+        town.identity("council", "m", MARY), town.profile("council", "m"), town.identity("police", "p", MARY),
+        town.identity("council", "z", MISTYPED),
+    )  # fmt: skip
+    records = [town.rid("council", "m"), town.rid("council", "z")]
+    village.step(town.response("council", "must_link", village.now, records=records))
+    for number in range(4):
+        village.step(town.event("police", "p", f"e{number}", village.now))
+    village.tick()
+    return village
+
+
+def test_an_alert_comes_with_what_makes_its_records_one_person(town: Smalltown) -> None:
+    village = alarmed(town)
+    (ours,), (theirs,) = village.joins("council"), village.joins("police")
+    assert [(pair["agencies"], pair["why"]) for pair in ours] == [
+        (["council", "council"], "asserted"), (ours[1]["agencies"], "linked"),
+    ]  # fmt: skip
+    assert ours[0]["records"] == sorted((town.rid("council", "m").hex(), town.rid("council", "z").hex()))
+    assert ours[0]["evidence"] == []
+    assert sorted(ours[1]["agencies"]) == ["council", "police"]
+    assert ours[1]["records"] == [town.rid("council", "m").hex()]
+    assert theirs[1]["records"] == [town.rid("police", "p").hex()]
+    assert theirs[0]["records"] == []
+    assert {line["name"]: line["level"] for line in ours[1]["evidence"]}["surname"] == 7
+    household = next(row["key"] for row in village.views["council"].values() if row["kind"] == "household")
+    assert household.replace("household:", "link:") in village.views["council"], "an alert names its household so"
+
+
+@pytest.mark.parametrize("rung", range(3))
+def test_below_the_summary_there_is_no_evidence(town: Smalltown, rung: int) -> None:
+    village = alarmed(town, rung)
+    assert [row for row in village.views["council"].values() if row["kind"] == "household"]
+    assert village.joins("council") == []
+
+
+def test_what_was_said_of_a_household_follows_it(town: Smalltown) -> None:
+    village = alarmed(town)
+    village.step(town.identity("police", "p", None, village.now))
+    assert [pair["why"] for pair in village.joins("council")[0]] == ["asserted"]
+    assert village.joins("police") == []
+    village.step(town.identity("council", "z", None, village.now), town.identity("council", "m", None, village.now))
+    assert village.joins("council") == []
+    assert not village.p.tables["joined"]

@@ -233,6 +233,19 @@ def suggestion(suggestion_id: str = "c4" * 16, **fields: Any) -> dict[str, Any]:
             "body": json.dumps(body)}  # fmt: skip
 
 
+def links(household: str = "f00d", **fields: Any) -> dict[str, Any]:
+    """A row of the agency's views: what makes the records of a household's children one each."""
+    pair = {
+        "agencies": ["council", "police"], "records": [CAT.hex()], "why": "linked", "link_milli": 14_000,
+        "evidence": [{"name": "given", "level": 7, "person_milli": 1, "rival_milli": 0},
+                     {"name": "street", "level": -1, "person_milli": 0, "rival_milli": 0}],
+        **fields,
+    }  # fmt: skip
+    said = {"agencies": ["council", "council"], "records": [], "why": "asserted", "link_milli": 0, "evidence": []}
+    body = json.dumps({"people": [[said, pair]]})
+    return {"kind": "link", "key": f"link:{household}", "as_of_at": NOW - HOUR_MS, "body": body}
+
+
 def token(html: str) -> str:
     """The form token of a page."""
     found = re.search(r'name="csrf" value="([^"]+)"', html)

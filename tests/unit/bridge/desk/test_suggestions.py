@@ -12,7 +12,7 @@ from bridge.desk import inbox
 from bridge.desk.app import HEADERS
 from bridge.desk.audit import AuditDown, entries
 from bridge.desk.rungs import SUGGESTION_FIELDS
-from tests.unit.bridge.desk.support import ANN, CAT, Client, Made, sign_in, suggestion, token
+from tests.unit.bridge.desk.support import ANN, CAT, Client, Made, alert, links, sign_in, suggestion, token
 
 ID = "c4" * 16
 
@@ -150,3 +150,29 @@ def test_the_strongest_come_first_and_the_weakest_go(
     sign_in(client)
     page = client.get("/suggestions").text
     assert re.findall(r'id="suggestion-(\d)', page) == ["1", "3", "0"]
+
+
+@pytest.mark.parametrize("rung", range(5))
+def test_an_alert_says_why_its_records_are_one_person(make: Callable[..., Made], rung: int) -> None:
+    made = make({"sam": rung})
+    made.arrives(links())
+    made.arrives(links("other", agencies=["schools", "police"]))
+    made.arrives(alert(records=[ANN]))
+    with Client(made) as client:
+        sign_in(client)
+        page = client.get("/alerts/" + "a1" * 16).text
+    assert ("Why these records are one person" in page) == (rung >= 3)
+    assert ("Northmere Children&#39;s Services and Northmere Police" in page) == (rung >= 3)
+    assert ("given name: same; street: missing." in page) == (rung >= 3)
+    assert ("A person decided so." in page) == (rung >= 3)
+    assert ("Catriona Ormsby" in page) == (rung == 4)
+    assert (CAT in made.people.asked) == (rung == 4)
+    assert "Northmere Schools and" not in page
+
+
+def test_a_household_that_is_gone_explains_nothing(desk: Made, client: Client) -> None:
+    desk.arrives(links())
+    desk.arrives({**links(), "body": None})
+    desk.arrives(alert())
+    sign_in(client)
+    assert "Why these records" not in client.get("/alerts/" + "a1" * 16).text
