@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Served, Watched, shot
-from tests.unit.bridge.desk.support import BEN, CAT, HOUR_MS, NOW, PASSWORD, alert, presence
+from tests.unit.bridge.desk.support import BEN, CAT, HOUR_MS, NOW, PASSWORD, alert, links, presence, suggestion
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Watched]
@@ -104,6 +104,32 @@ def test_it_works_on_a_small_phone_and_by_keyboard_alone(served: Served, open_pa
             break
     page.keyboard.press("Enter")
     expect(page.get_by_text("Sam Duty has this.")).to_be_visible()
+    assert (seen.errors, seen.foreign) == ([], [])
+
+
+def test_a_suggested_link_is_decided_with_a_reason(served: Served, open_page: Open) -> None:
+    served.made.arrives(suggestion())
+    served.made.arrives(suggestion("d" * 32, records=[CAT.hex()], link_milli=2_100))
+    served.made.arrives(links())
+    served.made.arrives(alert())
+    seen = open_page(360, 740)
+    page = seen.page
+    sign_in(page, served.address)
+    page.get_by_role("link", name="Suggested links (2)").click()
+    expect(page.get_by_role("heading", name="Annabel Quillfeather")).to_be_visible()
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide == 0, f"scrolls sideways by {wide} px"
+    shot(page, "suggestions-360")
+    card = page.locator("li.desk-card").first
+    card.get_by_role("button", name="Same person", exact=True).click()
+    assert served.made.responder.sent == [], "the browser asks for the reason"
+    card.get_by_label("How do you know?").select_option(label="The other agency was asked")
+    card.get_by_role("button", name="Same person", exact=True).click()
+    expect(page.get_by_role("link", name="Suggested links (1)")).to_be_visible()
+    assert [sent["action"] for sent in served.made.responder.sent] == ["must_link"]
+    page.goto(served.address + "/alerts/" + "a1" * 16)
+    expect(page.get_by_role("heading", name="Why these records are one person")).to_be_visible()
+    shot(page, "alert-links-360")
     assert (seen.errors, seen.foreign) == ([], [])
 
 
