@@ -8,7 +8,7 @@ messages included, so that a crash at any point repeats nothing half. Reads no s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -140,14 +140,8 @@ class Pipeline:
             self.store.set_meta("encodings", now)
             if known is None:  # a new store: all that leaves is encoded so
                 return []
-            part = self.store.emitted_after("profile", after, REFRESH_MAX)
-            for _, sent in part:
-                view = self.views.get(sent.about["source"])
-                name, *key = sent.about["key"]
-                if view is not None and name in view.records:
-                    cause = Cause(sent.version, self._now())
-                    send_record(self._room, One(view, name, tuple(key)), cause, self._quarter())
-            self.store.set_meta("encoded", part[-1][0] if part else None)
+            for one, cause in self._next_records(after, "encoded"):
+                send_record(self._room, one, cause, self._quarter())
             return self._leave()
 
     def _new_bands(self) -> list[Message]:
@@ -158,15 +152,19 @@ class Pipeline:
         quarter = max(quarter, known)
         with self.store.batch():
             self.store.set_meta("quarter", quarter.isoformat())
-            part = self.store.emitted_after("profile", after, REFRESH_MAX)
-            for _, sent in part:
-                view = self.views.get(sent.about["source"])
-                name, *key = sent.about["key"]
-                if view is not None and name in view.records:
-                    cause = Cause(sent.version, self._now())
-                    send_profile(self._room, One(view, name, tuple(key)), cause, quarter)
-            self.store.set_meta("refreshed", part[-1][0] if part else None)
+            for one, cause in self._next_records(after, "refreshed"):
+                send_profile(self._room, one, cause, quarter)
             return self._leave()
+
+    def _next_records(self, after: bytes, reached: str) -> Iterator[tuple[One, Cause]]:
+        """The next part of all records sent, after an ident; how far that comes is kept under a name."""
+        part = self.store.emitted_after("profile", after, REFRESH_MAX)
+        for _, sent in part:
+            view = self.views.get(sent.about["source"])
+            name, *key = sent.about["key"]
+            if view is not None and name in view.records:
+                yield One(view, name, tuple(key)), Cause(sent.version, self._now())
+        self.store.set_meta(reached, part[-1][0] if part else None)
 
     def paused(self, source: str) -> str | None:
         """Why a source is paused, or None. `resume` lets it go on."""

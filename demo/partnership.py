@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bridge import keys
-from schemas import codec, control, crypto
+from streams.tools import controls
 
 PARTNERSHIP: Final = "northmere"
 AGENCIES: Final = {
@@ -111,16 +111,8 @@ def _rules() -> dict[str, Any]:
 
 def sign_control(key_folder: Path, name: str, version: int, effective_at: int, body: str) -> bytes:
     """A control as both approvers would sign it, framed."""
-    statement = control.statement(PARTNERSHIP, name, version, effective_at, body)
-    approvals = [
-        {"approver": approver, "signature": crypto.sign(_private(key_folder, approver), statement)}
-        for approver in APPROVERS
-    ]
-    return codec.encode(
-        "control",
-        {"partnership": PARTNERSHIP, "name": name, "version": version, "effective_at": effective_at, "body": body,
-         "approvals": approvals},
-    )  # fmt: skip
+    draft = controls.Draft(PARTNERSHIP, name, version, effective_at, body)
+    return controls.framed(draft, [controls.sign(draft, one, _private(key_folder, one)) for one in APPROVERS])
 
 
 def _private(key_folder: Path, approver: str) -> bytes:

@@ -14,19 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.identity import FIELD_BYTES, FIELDS, TOKEN_BYTES, TOKENS
-from streams.linkage.compare import (
-    CROSS_MAX,
-    GIVEN,
-    HALF_SWAPPED,
-    POSTCODE,
-    SAME_STREET,
-    STREET,
-    SURNAME,
-    SWAP_GAIN,
-    SWAPPED,
-    UNLIKE,
-)
+from streams.linkage.compare import CROSS_MAX, HALF_SWAPPED, SAME_STREET, SWAP_GAIN, SWAPPED, UNLIKE
 from streams.linkage.identity import LOCATED, Identity, blocking_keys, whole_bits
+from streams.linkage.kernels import GIVEN, POSTCODE, STREET, SURNAME
 from streams.linkage.model import FIELD_BITS, NUMBERS
 
 Levels = NDArray[np.int8]

@@ -19,17 +19,10 @@ import numpy as np
 
 from schemas.identity import FIELDS, TOKENS
 from streams.linkage.identity import LOCATED, Shape
-from streams.linkage.kernels import OFFSET, PART, Numbers
+from streams.linkage.kernels import GIVEN, OFFSET, PART, POSTCODE, STREET, SURNAME, Numbers
 from streams.linkage.model import FIELD_BITS, NUMBERS, LinkModel, Weights
 
-GIVEN: Final = FIELDS.index("given")
-SURNAME: Final = FIELDS.index("surname")
 NO_TOKENS: Final = (b"",) * len(TOKENS)
-NAMES: Final = 1 << GIVEN | 1 << SURNAME
-STREET: Final = FIELDS.index("street")
-POSTCODE: Final = FIELDS.index("postcode")
-STREET_BIT: Final = 1 << STREET
-POSTCODE_BIT: Final = 1 << POSTCODE
 SAME_STREET: Final = 6  # level of the street from which the postcode says nothing more
 UNLIKE: Final = FIELD_BITS // 2  # distance of two unrelated values; similarity = UNLIKE - distance, at least 0
 CROSS_MAX: Final = 100  # distance up to which a given name is like a surname

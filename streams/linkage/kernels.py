@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.identity import FIELDS, TOKENS
+from streams.linkage.identity import LOCATED
 from streams.linkage.model import FIELD_BITS
 
 Keys = NDArray[np.uint64]
@@ -40,11 +41,10 @@ GIVEN: Final = FIELDS.index("given")
 SURNAME: Final = FIELDS.index("surname")
 STREET: Final = FIELDS.index("street")
 NAMES: Final = 1 << GIVEN | 1 << SURNAME
-POSTCODE_BIT: Final = 1 << FIELDS.index("postcode")
+POSTCODE: Final = FIELDS.index("postcode")
 INCOMPARABLE: Final = 0xFFFF  # a record of another epoch
 PART: Final = 32  # bits of a tie in one integer with its link above, and an offset that keeps it positive
 OFFSET: Final = 1 << 31
-LOCATED: Final = sum(1 << FIELDS.index(name) for name in ("number", "street", "postcode"))
 NHS, FORMER, UPN, UPRN = (TOKENS.index(name) for name in ("nhs", "nhs_former", "upn", "uprn"))
 
 
@@ -69,39 +69,43 @@ def _slot(key: np.uint64, slots: Keys, values: Places, multiplier: np.uint64) ->
 
 
 @_compiled
-def _new_link(place: int, after: int, links: Places, meta: Numbers) -> int:
-    link = meta[FREE_LINK]
-    if link >= 0:
-        meta[FREE_LINK] = links[link, 1]
+def _take(first: int, second: int, rows: Places, meta: Numbers, free: int, fresh: int) -> int:
+    """A row of links or chains: one that was given back, or the next that was never used."""
+    row = meta[free]
+    if row >= 0:
+        meta[free] = rows[row, 1]
     else:
-        link = meta[LINKS]
-        meta[LINKS] += 1
-    links[link, 0], links[link, 1] = place, after
-    return link
+        row = meta[fresh]
+        meta[fresh] += 1
+    rows[row, 0], rows[row, 1] = first, second
+    return row
+
+
+@_compiled
+def _give(row: int, rows: Places, meta: Numbers, free: int) -> None:
+    """Give a row back; the free ones are a list in their own second column."""
+    rows[row, 1] = meta[free]
+    meta[free] = row
+
+
+@_compiled
+def _new_link(place: int, after: int, links: Places, meta: Numbers) -> int:
+    return _take(place, after, links, meta, FREE_LINK, LINKS)
 
 
 @_compiled
 def _free_link(link: int, links: Places, meta: Numbers) -> None:
-    links[link, 1] = meta[FREE_LINK]
-    meta[FREE_LINK] = link
+    _give(link, links, meta, FREE_LINK)
 
 
 @_compiled
 def _new_chain(first: int, chains: Places, meta: Numbers) -> int:
-    chain = meta[FREE_CHAIN]
-    if chain >= 0:
-        meta[FREE_CHAIN] = chains[chain, 1]
-    else:
-        chain = meta[CHAINS]
-        meta[CHAINS] += 1
-    chains[chain, 0], chains[chain, 1] = 2, first
-    return chain
+    return _take(2, first, chains, meta, FREE_CHAIN, CHAINS)
 
 
 @_compiled
 def _free_chain(chain: int, chains: Places, meta: Numbers) -> None:
-    chains[chain, 1] = meta[FREE_CHAIN]
-    meta[FREE_CHAIN] = chain
+    _give(chain, chains, meta, FREE_CHAIN)
 
 
 @_compiled
@@ -450,7 +454,7 @@ def weigh(
                 household += numbers[number, equal, 1]
                 twin += numbers[number, equal, 2]
         if not missing >> STREET & 1 and apart[STREET] <= same_street:
-            missing |= POSTCODE_BIT
+            missing |= 1 << POSTCODE
         for field in range(len(apart)):
             if not missing >> field & 1:
                 person += by_distance[field, apart[field], 0]
