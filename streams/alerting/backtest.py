@@ -13,9 +13,10 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from streams.alerting import reckoning
+from streams.alerting.bygroup import Group, by_group
 from streams.alerting.hindsight import ASSUMES, EVENT, Hindsight
 from streams.alerting.notice import Alert, Notice
-from streams.alerting.reckoning import WEEK_MS, Column, Group, Trial, Window
+from streams.alerting.reckoning import WEEK_MS, Column, Trial, Window
 from streams.alerting.rules import Refused, Rules, parse_rules
 from streams.alerting.watch import SPECS, Watch
 from streams.risk.features import DAY_MS
@@ -148,7 +149,7 @@ def compare(state: State, body: str, weeks: int = WEEKS, weights: Weights = "the
         sent=sent,
         answered=answered,
         answered_outcomes=followed,
-        groups=reckoning.by_group(known, span, (before, after)),
+        groups=by_group(known, span, (before, after)),
     )
 
 

@@ -17,7 +17,8 @@ from typing import Any, Final
 import msgspec
 
 from streams.alerting.backtest import WEEKS, Comparison, NotPossible, State, compare
-from streams.alerting.reckoning import MEASURES, Column
+from streams.alerting.bygroup import MEASURES
+from streams.alerting.reckoning import Column
 from streams.alerting.rules import Refused
 from streams.insights.suppress import ROUND_TO, SMALL_MAX
 from streams.partnership import Facts, Partnership
