@@ -23,6 +23,7 @@ from streams.alerting.rules import Refused
 from streams.insights.suppress import ROUND_TO, SMALL_MAX
 from streams.partnership import Facts, Partnership
 from streams.risk.steer import MICRO
+from streams.risk.study import ONLY
 from streams.runtime import settings
 from streams.runtime.commits import Damaged
 from streams.tools.controls import Draft, NotReady
@@ -43,7 +44,7 @@ WITHHELD: Final = "*"
 
 def state_of(p: Partnership) -> State:
     """What a comparison takes of a partnership."""
-    row = p.tables["alert_rules"].get(b"now")
+    row = p.tables["alert_rules"].get(ONLY)
     return State(
         Facts(p), p.tables["time"].get("now", 0), p.watch.phase, row.body if row else "", dict(p.tables["model"]),
         tuple(p.tables["alerts"].values()),

@@ -61,13 +61,12 @@ def arrivals() -> list[tuple[int, int, Any, Any]]:
     for one in world().events():
         if one.recorded_at < END_MS and (one.removed_at is None or one.removed_at >= END_MS):
             found.append((one.occurred_at, 1, one.number, one))
-    return sorted(
-        found,
-        key=lambda arrival: (
-            *arrival[:2],
-            record_of("social_care", arrival[2]) if not arrival[1] else b"event%08d" % arrival[2],
-        ),
-    )
+    return sorted(found, key=_place)
+
+
+def _place(arrival: tuple[int, int, Any, Any]) -> tuple[int, int, bytes]:
+    at, rank, number, _ = arrival
+    return at, rank, b"event%08d" % number if rank else record_of("social_care", number)
 
 
 @cache
