@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "verify": Command("streams.tools.verify", "platform", "walk the chain of commits and name the first break"),
     "replay": Command("streams.tools.replay", "platform", "rebuild from the journal and compare"),
     "linkage": Command("streams.tools.linkage", "platform", "fit a linkage model and show what it would change"),
+    "whatif": Command("streams.tools.whatif", "platform", "run other rules over the history, beside today's"),
     "control": Command("streams.tools.controls", "platform", "draft, sign and send a change of rules"),
     "topology": Command("schemas.picture", "bridge", "print the wiring, or the ACLs derived from it"),
 }
