@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.alerts import TEAM, WorldFacts, record_of
+from benchmarks.watching import TEAM, WorldFacts, record_of
 from demo.world import END_MS, World
 from schemas.event import AGENCY_KINDS
 from streams.alerting.backtest import KEY, TICK_MS, Comparison, State, compare, trial, window
