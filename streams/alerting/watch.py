@@ -153,6 +153,11 @@ class Watch:
         """What scores are made of now."""
         return self._scholar.model
 
+    @property
+    def holidays_until(self) -> str | None:
+        """Last day whose holidays the rules know; None where there are no rules."""
+        return None if self._rules is None else self._rules.holidays_until
+
     def golive(self, now: int) -> None:
         """Every feed is live: begin the sweep; later calls do nothing, nor does one before there are rules."""
         if self._rules is not None:
