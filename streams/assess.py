@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from schemas.alert import UNREAD
 from schemas.profile import Profile as WireProfile
 from streams import insights, reviewing
 from streams.alerting.grouping import parted
@@ -179,10 +180,17 @@ def _say(p: Partnership, notices: Iterable[Notice]) -> None:
     for notice in notices:
         if register is None:
             raise RuntimeError("an alert without a register")
-        team = notice.team if notice.team in register.teams else register.front_door()
+        if notice.team in register.teams:
+            team = notice.team
+        elif notice.aside:
+            continue
+        else:
+            team = register.front_door()
         agency = register.teams[team].agency
         p.emit("alert", team, AlertOut(notice, agency, register.agencies[agency].rung, p.own(agency, notice.records)))
         _show(p, notice.household, notice.changed_at, always=True)
+        if notice.correction == UNREAD and not notice.aside:
+            p.count(agency, "unread")
         if notice.state in {"raised", "updated"}:
             reviewing.explained(p, notice.household, agency, notice.changed_at)
 

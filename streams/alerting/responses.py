@@ -13,6 +13,7 @@ import msgspec
 
 from schemas.control import Response
 from streams.alerting.notice import Alert
+from streams.alerting.routing import holders
 from streams.risk.features import DAY_MS
 
 SNOOZE_MAX_MS: Final = 92 * DAY_MS  # nobody is put off for more than a quarter
@@ -33,7 +34,7 @@ def answer(alerts: MutableMapping[str, Alert], response: Response, now: int) -> 
     alert = alerts.get(response["alert_id"])
     if alert is None:
         return "unknown_alert"
-    if alert.team != response["team"]:
+    if response["team"] not in holders(alert):
         return "wrong_team"
     action = response["action"]
     if action == "dispute_score":
@@ -45,7 +46,10 @@ def answer(alerts: MutableMapping[str, Alert], response: Response, now: int) -> 
         if not now < until <= now + SNOOZE_MAX_MS:
             return "bad_until"
         alert = msgspec.structs.replace(alert, snoozed_until=until)
+    on_duty = response["team"] == alert.copied_to  # out of hours: the team it is for has still to answer
     alerts[response["alert_id"]] = msgspec.structs.replace(
-        alert, answered_at=alert.answered_at or now, closed=alert.closed or action == "close"
+        alert,
+        answered_at=alert.answered_at or (0 if on_duty else now),
+        closed=alert.closed or action == "close",
     )
     return None
