@@ -221,6 +221,31 @@ def test_every_agency_is_told_until_when_holidays_are_known_and_when_that_is_not
     assert body == {"until": day, "short": True}
 
 
+# Enrichment
+
+TEXT = {"factors": [{"family": "violence", "severity": 4, "origin": "text"}]}
+
+
+def test_without_its_approval_what_an_agencys_text_says_counts_no_more_for_what_comes(street: Street) -> None:
+    """What came while it was approved stays: a kept contribution does not say where a factor was found."""
+    town, p = street.town, street.machine.partnerships[NAME]
+    rid = town.rid("council", "m")
+    street.step(town.event("council", "m", "before", street.now, **TEXT))
+    agencies = {name: {**one, "enrich": name != "council"} for name, one in town.register()["agencies"].items()}
+    at = street.now + DAY_MS
+    street.step(town.control("register", town.register(agencies=agencies), 2, at=street.now, effective_at=at))
+    street.step(town.event("council", "m", "meanwhile", street.now, **TEXT))
+    assert len([one for one in p.contributions(rid) if one.factors]) == 2
+    street.now = at
+    street.step(
+        town.event("council", "m", "after", at, **TEXT), town.event("council", "m", "before", at - 1, at, **TEXT)
+    )
+    kept = {one.occurred_at: one.factors for one in p.contributions(rid)}
+    assert kept[at] == ()
+    assert kept[at - 1] == (), "sent again, an event is taken by what is approved now"
+    assert len([one for one in kept.values() if one]) == 1
+
+
 # Ahead
 
 
