@@ -204,7 +204,7 @@ class Keeper:
         if alert.copied_to and alert.copied_until <= now:
             self._withdraw(id_, msgspec.structs.replace(alert, copied_to=""), sight, TAKEN_OVER)
         alert = self.alerts[id_]
-        if routing.is_waiting(alert) and (alert.respond_by_at or now) <= now:
+        if routing.is_waiting(alert) and 0 < (alert.respond_by_at or 0) <= now:
             self.alerts[id_] = routing.unread(alert, self._terms().rules, now)
             self._teller.count("unread")
             self._tell(id_, "updated", sight, UNREAD)

@@ -18,6 +18,8 @@ from streams.risk.features import DAY_MS
 
 SNOOZE_MAX_MS: Final = 92 * DAY_MS  # nobody is put off for more than a quarter
 ANSWERS: Final = frozenset({"acknowledge", "assign", "act", "close", "snooze"})
+SILENCES: Final = frozenset({"close", "snooze"})
+"""For the team it is for: who has it out of hours only does not silence it for the day."""
 
 
 def answer(alerts: MutableMapping[str, Alert], response: Response, now: int) -> str | None:
@@ -34,9 +36,9 @@ def answer(alerts: MutableMapping[str, Alert], response: Response, now: int) -> 
     alert = alerts.get(response["alert_id"])
     if alert is None:
         return "unknown_alert"
-    if response["team"] not in holders(alert):
+    action, on_duty = response["action"], response["team"] == alert.copied_to
+    if response["team"] not in holders(alert) or (on_duty and action in SILENCES):
         return "wrong_team"
-    action = response["action"]
     if action == "dispute_score":
         return None  # kept with the responses; it changes nothing by itself
     if action not in ANSWERS:
@@ -46,10 +48,9 @@ def answer(alerts: MutableMapping[str, Alert], response: Response, now: int) -> 
         if not now < until <= now + SNOOZE_MAX_MS:
             return "bad_until"
         alert = msgspec.structs.replace(alert, snoozed_until=until)
-    on_duty = response["team"] == alert.copied_to  # out of hours: the team it is for has still to answer
     alerts[response["alert_id"]] = msgspec.structs.replace(
         alert,
-        answered_at=alert.answered_at or (0 if on_duty else now),
+        answered_at=alert.answered_at or (0 if on_duty else now),  # on duty for others, who have still to answer
         closed=alert.closed or action == "close",
     )
     return None

@@ -18,11 +18,6 @@ def holders(alert: Alert) -> tuple[str, ...]:
     return tuple(dict.fromkeys(team for team in (alert.team, alert.copied_to, alert.unread_to) if team))
 
 
-def asides(alert: Alert) -> tuple[str, ...]:
-    """Teams that have it beside the one it is for."""
-    return holders(alert)[1:]
-
-
 def due_at(alert: Alert) -> int:
     """The next moment at which time alone changes who has it; 0 for never."""
     waits = []

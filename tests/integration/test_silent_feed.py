@@ -32,10 +32,12 @@ DAY_MS = 24 * HOUR_MS
 START_MS = int(datetime(2025, 1, 6, tzinfo=UTC).timestamp()) * 1000
 SLOW, FAST = 4 * 3600.0, 2 * 86_400.0  # partnership seconds in one of the wall's
 FEED_LIMIT_S = 86_400
-DWELL_DAYS = 2
+DWELL_DAYS = 5  # half a minute of the wall's at SLOW: the feed dies well within it
 WAIT_S = 90.0
-BEAT = """UPDATE care.beat SET at = to_timestamp((clock.start_ms + clock.rate *
-          (extract(epoch FROM clock_timestamp()) * 1000 - clock.wall_ms)) / 1000) FROM public.clock WHERE id = 1"""
+BEAT = (
+    "UPDATE care.beat SET at = to_timestamp((clock.start_ms + clock.rate * "
+    "(extract(epoch FROM clock_timestamp()) * 1000 - clock.wall_ms)) / 1000) FROM public.clock WHERE id = 1"
+)
 
 
 class County:
@@ -158,7 +160,7 @@ def test_a_case_is_not_stepped_down_on_the_silence_of_a_feed_that_is_dead(county
     county.wait("the feed to be behind", lambda: county.behind == ["council"])
     county.turn(county.now, FAST)
     county.wait("twice the dwell", lambda: county.now > killed_at + 4 * DWELL_DAYS * DAY_MS)
-    county.database.execute("UPDATE care.team SET code = 'W'")  # other work went on; it wakes the stream up
+    county.database.execute("UPDATE care.team SET code = 'W'")  # work went on meanwhile
     back_at = county.now
     county.turn(back_at, SLOW)
     county.stack.restart("connect")

@@ -201,6 +201,14 @@ def test_an_answer_at_night_does_not_stand_for_the_teams_own(town: Smalltown) ->
                     (MONDAY + 4 * HOUR_MS, "boss", "updated", UNREAD)]  # fmt: skip
 
 
+@pytest.mark.parametrize("action", ["close", "snooze"])
+def test_who_has_it_for_the_night_does_not_silence_it(town: Smalltown, action: str) -> None:
+    street = Street(town, london("2025-01-10T22:00"))
+    street.trouble()
+    street.respond(action, "night", until_at=street.now + DAY_MS if action == "snooze" else None)
+    assert street.outcome.counts == {("council", "dead_letter"): 1}
+
+
 def test_by_day_the_night_team_is_not_troubled(town: Smalltown) -> None:
     assert Street(town).trouble() == [RAISED]
 
