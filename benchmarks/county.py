@@ -172,7 +172,11 @@ class County:
     @staticmethod
     def rules() -> dict[str, Any]:
         """Body of the rules."""
-        return {"front_door": "mash", "teams": [{"name": "mash", "agency": "council"}]}
+        return {
+            "front_door": "mash",
+            "teams": [{"name": "mash", "agency": "council"}],
+            "holidays_until": "2040-12-31",
+        }
 
     def history(self, records: int) -> Iterator[bytes]:
         """Identity and profile of each of the first records, then `EVENTS_A_PERSON` events a person."""

@@ -79,7 +79,7 @@ def alert_figures(truth: Mapping[str, Any], told: Sequence[Told]) -> dict[str, A
         "lookalikes_flagged": sum(_first(up, story) is not None for story in _planted(truth, "lookalike")),
         "opening_alerts": len({alert.alert_id for alert in told if alert.opening}),
         "not_known_here": sum(not alert.known_here for alert in up),
-        "retracted": sum(alert.state == "retracted" for alert in told),
+        "retracted": len({alert.alert_id for alert in told if alert.state == "retracted"}),
     }  # fmt: skip
     return figures
 

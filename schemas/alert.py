@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Final, Literal, TypedDict
+
+OUT_OF_HOURS: Final = "out of hours"
+UNREAD: Final = "unread"
+MOVED: Final = "moved to another team"
+TAKEN_OVER: Final = "taken over by the team it is for"
+ROUTES: Final = frozenset({OUT_OF_HOURS, UNREAD, MOVED, TAKEN_OVER})
+"""Corrections that are about who has an alert, not about what it says."""
+HANDED_ON: Final = frozenset({MOVED, TAKEN_OVER})
+"""Cleared with one of these, it ends for the team that is told, and goes on for others."""
 
 AlertState = Literal["raised", "updated", "cleared", "retracted"]
 Direction = Literal["escalate", "step_down"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from schemas.alert import AlertFactor
+from schemas.alert import AlertFactor, FeedLag
 
 
 class View(TypedDict):
     """See avro/view.avsc. `body` is JSON by kind."""
 
-    kind: Literal["household", "link", "insight", "freshness", "model", "suggestion"]
+    kind: Literal["household", "link", "insight", "freshness", "model", "suggestion", "control"]
     key: str
     as_of_at: int
     body: str | None
@@ -36,3 +36,4 @@ class Score(TypedDict):
     score_ppm: int
     model: str
     factors: list[AlertFactor]
+    behind: list[FeedLag]

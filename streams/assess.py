@@ -11,20 +11,19 @@ from typing import Any, Final
 
 import msgspec
 
+from schemas.alert import UNREAD
 from schemas.profile import Profile as WireProfile
 from streams import insights, reviewing
 from streams.alerting.grouping import parted
 from streams.alerting.notice import Notice
 from streams.linkage.graph import Kind, LinkDelta
 from streams.linkage.identity import Identity
-from streams.outbox import AlertOut, HouseholdOut, LinkOut, PresenceOut, Reader, RowOut
+from streams.outbox import AlertOut, HouseholdOut, LinkOut, PresenceOut, Reader
 from streams.partnership import Partnership
 from streams.risk.contribution import Contribution
 
 SHOWN_STEP_PPM: Final = 5_000  # a smaller move of a score is not published again
 LINK_ACTIONS: Final[dict[str, Kind]] = {"must_link": "must", "cannot_link": "cannot"}
-
-_json = msgspec.json.Encoder(order="sorted").encode
 
 
 def linked(p: Partnership, rid: bytes, identity: Identity, now: int, committed_at: int) -> None:
@@ -173,7 +172,7 @@ def advance(p: Partnership, now: int, *, tick: bool) -> None:
         _tell_feeds(p, now)
         _tell_caseload(p, now)
         if (table := reviewing.quality(p, now)) is not None:
-            _tell(p, "insight:links", msgspec.json.decode(table), now)
+            p.tell("insight:links", msgspec.json.decode(table), now)
 
 
 def _say(p: Partnership, notices: Iterable[Notice]) -> None:
@@ -181,10 +180,17 @@ def _say(p: Partnership, notices: Iterable[Notice]) -> None:
     for notice in notices:
         if register is None:
             raise RuntimeError("an alert without a register")
-        team = notice.team if notice.team in register.teams else register.front_door()
+        if notice.team in register.teams:
+            team = notice.team
+        elif notice.aside:
+            continue
+        else:
+            team = register.front_door()
         agency = register.teams[team].agency
         p.emit("alert", team, AlertOut(notice, agency, register.agencies[agency].rung, p.own(agency, notice.records)))
         _show(p, notice.household, notice.changed_at, always=True)
+        if notice.correction == UNREAD and not notice.aside:
+            p.count(agency, "unread")
         if notice.state in {"raised", "updated"}:
             reviewing.explained(p, notice.household, agency, notice.changed_at)
 
@@ -214,7 +220,7 @@ def _show(p: Partnership, household: bytes, now: int, *, always: bool = False) -
         held.setdefault(p.tables["records"][rid].agency, []).append(rid)
     readers = tuple([Reader(agency, agencies[agency].rung, tuple(held[agency])) for agency in sorted(held)])
     model, reasons = p.watch.reasons(household, now)
-    p.emit("household", "", HouseholdOut(household, now, readers, score_ppm, model, reasons))
+    p.emit("household", "", HouseholdOut(household, now, readers, score_ppm, model, reasons, p.behind(now)))
 
 
 def _hide(p: Partnership, household: bytes, before: int | None, now: int) -> None:
@@ -227,18 +233,8 @@ def _hide(p: Partnership, household: bytes, before: int | None, now: int) -> Non
     p.emit("household", "", HouseholdOut(household, now, readers))
 
 
-def _tell(p: Partnership, key: str, body: Any, now: int) -> None:
-    """Publish a row of every agency's view when it changed."""
-    text = _json(body).decode()
-    if p.tables["told"].get(key) == text:
-        return
-    p.tables["told"][key] = text
-    for agency in sorted(p.registered().agencies):
-        p.emit("view", agency, RowOut(key.split(":", maxsplit=1)[0], key, now, text))
-
-
 def _tell_feeds(p: Partnership, now: int) -> None:
-    _tell(p, "freshness:feeds", {"behind": [agency for agency, _ in p.behind(now)]}, now)
+    p.tell("freshness:feeds", {"behind": [agency for agency, _ in p.behind(now)]}, now)
 
 
 def _tell_model(p: Partnership, now: int) -> None:
@@ -246,7 +242,7 @@ def _tell_model(p: Partnership, now: int) -> None:
     current = (p.watch.phase, model.version, model.stage)
     if current != p.model_told:
         p.model_told = current
-        _tell(p, "model:score", {"phase": current[0], "version": current[1], "stage": current[2]}, now)
+        p.tell("model:score", {"phase": current[0], "version": current[1], "stage": current[2]}, now)
 
 
 def _tell_caseload(p: Partnership, now: int) -> None:
@@ -261,4 +257,4 @@ def _tell_caseload(p: Partnership, now: int) -> None:
         for kind in {p.kind(rid) for rid in members}:
             counts[kind, level] = counts.get((kind, level), 0) + 1
     published = table["caseload"] = insights.publish(table.get("caseload"), counts, now)
-    _tell(p, "insight:caseload", msgspec.json.decode(insights.body(published)), now)
+    p.tell("insight:caseload", msgspec.json.decode(insights.body(published)), now)

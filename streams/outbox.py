@@ -15,7 +15,7 @@ import msgspec
 
 import topology
 from schemas import codec, crypto
-from schemas.alert import Alert, AlertFactor, AlertState, Direction
+from schemas.alert import Alert, AlertFactor, AlertState, Direction, FeedLag
 from schemas.dead_letter import SEAL_INFO
 from streams.alerting.notice import Notice, Part
 from streams.keys import Keyring
@@ -54,7 +54,10 @@ class Reader(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class HouseholdOut(msgspec.Struct, frozen=True, array_like=True):
-    """A household's score for the agencies that hold it and for the operators; None where the household is gone."""
+    """A household's score for the agencies that hold it and for the operators; None where the household is gone.
+
+    `behind` is as in Notice: with a feed behind, the score is a lower bound.
+    """
 
     household: bytes
     as_of_at: int
@@ -62,6 +65,7 @@ class HouseholdOut(msgspec.Struct, frozen=True, array_like=True):
     score_ppm: int | None = None
     model: str = ""
     factors: tuple[Part, ...] = ()
+    behind: tuple[tuple[str, int], ...] = ()
 
 
 class SuggestionOut(msgspec.Struct, frozen=True, array_like=True):
@@ -196,7 +200,7 @@ class Cutter:
             "model": notice.model,
             "opening": notice.opening,
             "factors": _factors(notice.factors, body.rung),
-            "behind": [{"agency": agency, "behind_s": behind_s} for agency, behind_s in notice.behind],
+            "behind": _behind(notice.behind),
             "clears_at_ppm": notice.clears_at_ppm if summary else 0,
             "respond_by_at": notice.respond_by_at,
             "correction": notice.correction,
@@ -220,7 +224,8 @@ class Cutter:
             text = None
             if body.score_ppm is not None:
                 fields: dict[str, Any] = {"records": [rid.hex() for rid in reader.own], "model": body.model,
-                                          "factors": _factors(body.factors, reader.rung)}  # fmt: skip
+                                          "factors": _factors(body.factors, reader.rung),
+                                          "behind": _behind(body.behind)}  # fmt: skip
                 if reader.rung >= RUNG_SUMMARY:
                     fields["score_ppm"] = body.score_ppm
                 text = msgspec.json.encode(fields).decode()
@@ -271,7 +276,7 @@ class Cutter:
         household = self.entity_id(OPERATORS, body.household)
         message = {"partnership": out.partnership, "household": household, "as_of_at": body.as_of_at,
                    "score_ppm": body.score_ppm or 0, "model": body.model,
-                   "factors": _factors(body.factors, RUNG_SUMMARY)}  # fmt: skip
+                   "factors": _factors(body.factors, RUNG_SUMMARY), "behind": _behind(body.behind)}  # fmt: skip
         return Message(topology.SCORES.name, household.encode(), codec.encode("score", message))
 
     def _dead_letter(self, out: Out) -> Message:
@@ -302,6 +307,10 @@ def _factors(parts: tuple[Part, ...], rung: int) -> list[AlertFactor]:
          "age_days": part.age_days}
         for part in parts
     ]  # fmt: skip
+
+
+def _behind(feeds: tuple[tuple[str, int], ...]) -> list[FeedLag]:
+    return [{"agency": agency, "behind_s": behind_s} for agency, behind_s in feeds]
 
 
 def _evidence(lines: tuple[Line, ...]) -> list[dict[str, Any]]:

@@ -18,17 +18,18 @@ import topology
 from schemas import crypto
 from schemas.envelope import PAYLOAD_KEY_INFO
 from schemas.profile import AGE_BANDS
-from streams import insights, linkage, presence, registers
+from streams import controls, insights, linkage, presence, registers
 from streams.alerting.schedule import Roll
 from streams.alerting.watch import SPECS as WATCH_SPECS
 from streams.alerting.watch import Watch
+from streams.controls import ControlRow, Controls
 from streams.keys import Keyring
 from streams.linkage.fairness import Fairness
 from streams.linkage.graph import LinkGraph
 from streams.linkage.links import Links
 from streams.linkage.model import LinkModel
 from streams.linkage.review import About, Suggestions
-from streams.outbox import RefusedOut
+from streams.outbox import RefusedOut, RowOut
 from streams.presence.directory import Directory
 from streams.presence.directory import Team as PresenceTeam
 from streams.records import Feed, Record, SealedKey, Version, share
@@ -36,14 +37,6 @@ from streams.risk.contribution import Contribution, Profile
 from streams.state import Out, Spec, Tables
 
 ORPHAN_MS: Final = topology.RETENTION_S * 1000  # an event waits this long for its record
-
-
-class ControlRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The control in force under a name."""
-
-    version: int
-    effective_at: int
-    body: str
 
 
 SPECS: Final[tuple[Spec, ...]] = (
@@ -63,9 +56,11 @@ SPECS: Final[tuple[Spec, ...]] = (
     *WATCH_SPECS,
     *linkage.REVIEW_SPECS,
     *insights.LINK_SPECS,
+    *controls.SPECS,
 )
 
 _pack = msgspec.msgpack.Encoder().encode
+_json = msgspec.json.Encoder(order="sorted").encode
 
 
 class Partnership:
@@ -86,6 +81,7 @@ class Partnership:
         self._take_register(registers.parse_register(row.body) if row else None)
         self.ciphers = {key: self.open_key(sealed) for key, sealed in self.tables["keys"].items()}
         self.links = Links(self.model, self.tables)
+        self.controls = Controls(self.name, self.tables, self.links.check_model)
         self.suggestions = Suggestions(
             self.keyring.entity_key, self.tables["suggestions"], About(self.is_child, self.is_restricted)
         )  # fmt: skip
@@ -145,7 +141,7 @@ class Partnership:
             raise RuntimeError("no register")
         return self.register
 
-    def take_control(self, name: str, row: ControlRow, now: int) -> None:
+    def enforce(self, name: str, row: ControlRow, now: int) -> None:
         """Put a control in force.
 
         Raises:
@@ -163,7 +159,7 @@ class Partnership:
                 self.links.replace_model(row.body)
             except ValueError as error:
                 raise registers.BadControl(str(error)) from error
-        self.tables["controls"][name] = row
+        self.controls.enter(name, row)
         self._refresh_live()
 
     def time(self, received_at: int) -> int:
@@ -274,6 +270,8 @@ class Partnership:
     def behind(self, now: int) -> tuple[tuple[str, int], ...]:
         """Agencies with a feed past its limit, and by how many seconds it is behind."""
         register = self.registered()
+        if now - self.alive_until(now) <= register.feed_limit_s * 1000:
+            return ()  # asked at every score: the feed that is furthest behind is within the limit
         found = []
         for agency in sorted(register.agencies):
             beats = [self.feed(agency, source).beat_at for source in register.agencies[agency].sources]
@@ -281,6 +279,14 @@ class Partnership:
             if behind_s > register.feed_limit_s:
                 found.append((agency, behind_s))
         return tuple(found)
+
+    def alive_until(self, now: int) -> int:
+        """Time up to which every feed is known to have been alive (ms)."""
+        if self.watermark is None:  # asked at every look, changed by a heartbeat
+            agencies = self.registered().agencies.items()
+            beats = (self.feed(agency, source).beat_at for agency, entry in agencies for source in entry.sources)
+            self.watermark = min(beats, default=now)
+        return self.watermark
 
     def take_outbox(self) -> list[Out]:
         """Outputs since the last call."""
@@ -299,6 +305,15 @@ class Partnership:
     def emit(self, kind: str, to: str, message: msgspec.Struct) -> None:
         """Add one output; the shapes are in streams/outbox.py."""
         self.outbox.append(Out(kind, to, self.name, _pack(message)))
+
+    def tell(self, key: str, body: Any, now: int) -> None:
+        """Publish a row of every agency's view, `kind:id`, when it changed."""
+        text = _json(body).decode()
+        if self.tables["told"].get(key) == text:
+            return
+        self.tables["told"][key] = text
+        for agency in sorted(self.registered().agencies):
+            self.emit("view", agency, RowOut(key.split(":", maxsplit=1)[0], key, now, text))
 
     def count(self, agency: str, outcome: str) -> None:
         """Count how a message ended."""
@@ -356,12 +371,7 @@ class Facts:
 
     def watermark(self, now: int) -> int:
         """Until when every feed has told all it knows."""
-        p = self._p
-        if p.watermark is None:  # asked at every look, changed by a heartbeat
-            agencies = p.registered().agencies.items()
-            beats = (p.feed(agency, source).beat_at for agency, entry in agencies for source in entry.sources)
-            p.watermark = min(beats, default=now)
-        return p.watermark
+        return self._p.alive_until(now)
 
     def behind(self, now: int) -> tuple[tuple[str, int], ...]:
         """Agencies whose feed is past its limit, with seconds."""

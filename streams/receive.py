@@ -13,9 +13,9 @@ from schemas import codec, control, crypto
 from schemas.envelope import Envelope, associated_data, key_statement
 from schemas.event import FACTORS_MAX, OUTCOMES
 from schemas.profile import AGE_BANDS, STATUSES, STATUSES_MAX
-from streams import assess, registers
+from streams import assess, governing, registers
 from streams.linkage import identity as encodings
-from streams.partnership import ControlRow, Partnership
+from streams.partnership import Partnership
 from streams.records import NO_VERSION, Feed, Record, SealedKey
 from streams.risk.contribution import Contribution, contribution_from_wire, profile_from_wire
 
@@ -232,19 +232,7 @@ def _response(p: Partnership, now: int, agency: str, response: Any) -> str:
 def _control(p: Partnership, now: int, message: Any) -> str:
     if message["name"] not in control.NAMES:
         raise Refused("bad_control")
-    statement = control.statement(
-        message["partnership"], message["name"], message["version"], message["effective_at"], message["body"]
-    )
-    signers = {approval["approver"] for approval in message["approvals"]
-               if (public := p.keyring.governance.get(approval["approver"]))
-               and crypto.verify(public, statement, approval["signature"])}  # fmt: skip
-    if len(signers) < 2 or len(message["approvals"]) != len(signers):
-        raise Refused("bad_control")
-    row: ControlRow | None = p.tables["controls"].get(message["name"])
-    if row is not None and message["version"] <= row.version:
-        return "duplicate"
     try:
-        p.take_control(message["name"], ControlRow(message["version"], message["effective_at"], message["body"]), now)
+        return governing.controlled(p, message, now)
     except registers.BadControl:
         raise Refused("bad_control") from None
-    return "applied"

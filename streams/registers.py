@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
@@ -9,6 +10,10 @@ import msgspec
 from schemas.event import AGENCY_KINDS
 
 NUMBER_MAX_CHARS: Final = 40  # a telephone number with its extension
+NUMBER: Final = re.compile(r"\+?[0-9() ]*(?: ?(?:ext|x)\.? ?[0-9]+)?")
+"""Digits and how they are grouped: what is told with a contact has no room for words."""
+ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+"""Of agencies and teams: part of topic names, and told with a contact."""
 RUNG_MAX: Final = 4  # 0 exists, 1 which agency, 2 factor categories, 3 summary, 4 the record
 
 
@@ -79,22 +84,36 @@ def parse_register(body: str) -> Register:
         raise BadControl(f"register: {error}") from error
     except msgspec.DecodeError as error:
         raise BadControl("register: not JSON") from error
+    for name in (*register.agencies, *register.teams):
+        if not ID.fullmatch(name):
+            raise BadControl("register: an id must be up to 64 of a to z, 0 to 9 and -")
     for name, agency in register.agencies.items():
-        if agency.kind not in AGENCY_KINDS:
-            raise BadControl(f"register: agency {name}: kind must be one of {', '.join(AGENCY_KINDS)}")
-        if not 0 <= agency.rung <= RUNG_MAX:
-            raise BadControl(f"register: agency {name}: rung must be 0 to {RUNG_MAX}")
+        _check_agency(name, agency)
         if agency.presence_team and agency.presence_team not in register.teams:
             raise BadControl(f"register: agency {name}: presence_team is not a registered team")
-        if not agency.sources:
-            raise BadControl(f"register: agency {name}: at least one source")
     for name, team in register.teams.items():
         if team.agency not in register.agencies:
             raise BadControl(f"register: team {name}: its agency is not registered")
-        if max(len(team.office_number), len(team.out_of_hours_number)) > NUMBER_MAX_CHARS:
-            raise BadControl(f"register: team {name}: a number is longer than {NUMBER_MAX_CHARS} characters")
+        _check_numbers(name, team)
     if sum(team.front_door for team in register.teams.values()) != 1:
         raise BadControl("register: exactly one team must be the front door")
     if register.feed_limit_s <= 0:
         raise BadControl("register: feed_limit_s must be above 0")
     return register
+
+
+def _check_agency(name: str, agency: Agency) -> None:
+    if agency.kind not in AGENCY_KINDS:
+        raise BadControl(f"register: agency {name}: kind must be one of {', '.join(AGENCY_KINDS)}")
+    if not 0 <= agency.rung <= RUNG_MAX:
+        raise BadControl(f"register: agency {name}: rung must be 0 to {RUNG_MAX}")
+    if not agency.sources:
+        raise BadControl(f"register: agency {name}: at least one source")
+
+
+def _check_numbers(name: str, team: Team) -> None:
+    for number in (team.office_number, team.out_of_hours_number):
+        if len(number) > NUMBER_MAX_CHARS:
+            raise BadControl(f"register: team {name}: a number is longer than {NUMBER_MAX_CHARS} characters")
+        if not NUMBER.fullmatch(number):
+            raise BadControl(f"register: team {name}: a number must be digits, spaces, brackets and an extension")

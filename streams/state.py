@@ -135,7 +135,7 @@ class Outcome(NamedTuple):
         delta: Packed list of `Change`; applying it to the state before gives the state after.
         outbox: Outputs in order.
         counts: (agency, outcome) -> messages, for metrics only; outcomes are applied, duplicate, late, orphan,
-            dead_letter, tick.
+            dead_letter, tick. Beside messages: `control_refused` when its time came, and `unread` alerts escalated.
     """
 
     delta: bytes

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from schemas import codec
-from streams import assess, receive
+from streams import assess, governing, receive
 from streams.keys import Keyring
 from streams.linkage.model import LinkModel, shipped_model
 from streams.partnership import Partnership
@@ -92,11 +92,15 @@ def apply(state: State, entries: Sequence[bytes]) -> tuple[list[Change], list[Ou
             counts["", "tick"] = counts.get(("", "tick"), 0) + 1
             for name in sorted(state.partnerships):
                 touched[name] = partnership = state.partnerships[name]
-                assess.advance(partnership, partnership.time(message["received_at"]), tick=True)
+                now = partnership.time(message["received_at"])
+                governing.advance(partnership, now)
+                assess.advance(partnership, now, tick=True)
+                governing.tell_holidays(partnership, now)
                 outbox += partnership.take_outbox()
             continue
         partnership = touched[message["partnership"]] = state.partnership(message["partnership"])
         now = partnership.time(message["received_at"])
+        governing.advance(partnership, now)
         receive.receive(partnership, now, message["origin"], message["body"])
         assess.advance(partnership, now, tick=False)
         outbox += partnership.take_outbox()

@@ -75,16 +75,18 @@ class Smalltown:
     def rules(self, **changes: Any) -> dict[str, Any]:
         """The rules' body."""
         teams = [{"name": "mash", "agency": "council"}, {"name": "desk", "agency": "police"}]
-        return {"front_door": "mash", "teams": teams, **changes}
+        return {"front_door": "mash", "teams": teams, "holidays": ["2025-12-25", "2025-12-26"],
+                "holidays_until": "2035-12-31", **changes}  # fmt: skip
 
     def control(self, name: str, body: Mapping[str, Any], version: int = 1, signers: Sequence[str] = APPROVERS,
-                at: int = START_MS) -> bytes:  # fmt: skip
-        """A signed control as a journal entry."""
+                at: int = START_MS, effective_at: int | None = None) -> bytes:  # fmt: skip
+        """A signed control as a journal entry; it takes effect as it comes unless told otherwise."""
         text = json.dumps(body, sort_keys=True)
-        statement = control.statement(NAME, name, version, at, text)
+        when = at if effective_at is None else effective_at
+        statement = control.statement(NAME, name, version, when, text)
         approvals = [{"approver": signer, "signature": crypto.sign(_private(self._folder, signer), statement)}
                      for signer in signers]  # fmt: skip
-        message = {"partnership": NAME, "name": name, "version": version, "effective_at": at, "body": text,
+        message = {"partnership": NAME, "name": name, "version": version, "effective_at": when, "body": text,
                    "approvals": approvals}  # fmt: skip
         return entry(topology.CONTROLS.name, codec.encode("control", message), at)
 

@@ -147,13 +147,14 @@ def row(
         "state": cut["state"],
         "badge": words.badge(cut["state"], cut["direction"], taken is not None),
         "step_down": cut["direction"] == "step_down",
-        "headline": words.headline(cut["direction"], cut["state"]),
+        "headline": words.headline(cut["direction"], cut["state"], cut["route"]),
         "open": open_,
         "opening": cut["opening"],
         "raised": words.moment(cut["raised_at"], now),
         "raised_iso": words.iso(cut["raised_at"]),
         "changed": words.moment(cut["changed_at"], now) if cut["version"] > 1 else "",
         "taken": taken.name if taken else "",
+        "correction": words.correction(cut["route"]),
     }
     if due is not None and open_ and taken is None:
         late = due <= now

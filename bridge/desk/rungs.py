@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from schemas.alert import ROUTES
+
 RECORDS: Final = 4  # the rung from which names are read
 
 ALERT_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
-    ("alert_id", "version", "state", "direction", "team", "raised_at", "changed_at", "opening", "respond_by_at"),
+    ("alert_id", "version", "state", "direction", "team", "raised_at", "changed_at", "opening", "respond_by_at",
+     "route"),
     ("known_to", "behind"),
     ("families",),
     ("factors", "score_ppm", "threshold_ppm", "clears_at_ppm", "horizon_days", "model", "rule", "rule_version",
@@ -49,11 +52,13 @@ def cut_alert(alert: Mapping[str, Any], rung: int) -> dict[str, Any]:
 
     Returns:
         Fields by name. `families` is made from the factors: (family, lowers) pairs, largest first, no weights.
+        `route` is the correction where it says who has the alert, not what it says.
     """
     families: dict[str, bool] = {}
     for factor in alert["factors"]:
         families.setdefault(factor["family"], factor["weight_milli"] < 0)
-    return _cut({**alert, "families": tuple(families.items())}, ALERT_FIELDS, rung)
+    route = alert["correction"] if alert["correction"] in ROUTES else ""
+    return _cut({**alert, "families": tuple(families.items()), "route": route}, ALERT_FIELDS, rung)
 
 
 def cut_presence(notice: Mapping[str, Any], rung: int) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from schemas.alert import HANDED_ON, MOVED, OUT_OF_HOURS, TAKEN_OVER, UNREAD
+
 LONDON: Final = ZoneInfo("Europe/London")
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 
@@ -47,6 +49,14 @@ PRESENCE: Final = {
     "within_12_months": "On a plan or looked after within the last 12 months",
     "known": "Known: call before anything else",
 }
+
+CORRECTIONS: Final = {
+    OUT_OF_HOURS: "sent to you because the team it is for is not at work",
+    UNREAD: "nobody answered it in time",
+    MOVED: "the child is with another team now",
+    TAKEN_OVER: "the team it is for has it now",
+}
+"""Why who has an alert changed."""
 
 FIELDS: Final = {
     "given": "given name",
@@ -176,6 +186,8 @@ def correction(text: str) -> str:
         >>> correction("joined 0123456789abcdef")
         'two households turned out to be one: see alert 01234567'
     """
+    if text in CORRECTIONS:
+        return CORRECTIONS[text]
     kind, _, other = text.partition(" ")
     return f"two households turned out to be one: see alert {other[:8]}" if kind == "joined" and other else text
 
@@ -187,8 +199,10 @@ def badge(state: str, direction: str, taken: bool) -> str:
     return STATES[state]
 
 
-def headline(direction: str, state: str) -> str:
+def headline(direction: str, state: str, route: str = "") -> str:
     """What an alert says, in one line that holds for every rung."""
+    if state == "cleared" and route in HANDED_ON:
+        return "No longer with this team"
     if state == "retracted":
         return "Withdrawn: what this stood on was corrected"
     if state == "cleared":

@@ -11,13 +11,16 @@ from typing import Any, Final
 
 import msgspec
 
-from streams.alerting import machine, timing
+from schemas.alert import MOVED, OUT_OF_HOURS, TAKEN_OVER, UNREAD
+from schemas.control import Response
+from streams.alerting import machine, routing, timing
 from streams.alerting.grouping import Members, regroup
 from streams.alerting.machine import NORMAL, PENDING, Lines, Move, Watched
 from streams.alerting.notice import Alert, Notice
+from streams.alerting.responses import ANSWERS, answer
 from streams.alerting.rules import Rules
 from streams.alerting.schedule import Schedule
-from streams.alerting.telling import Sight, Teller, Terms
+from streams.alerting.telling import Episodes, Sight, Teller, Terms, Word
 from streams.risk import steer
 from streams.risk.contribution import Contribution
 from streams.risk.examples import GAP_MS, take
@@ -132,6 +135,7 @@ class Keeper:
             new = self._act(move, row, new, sight, opening=opening)
         for id_ in (new.alert, new.step_down):
             if id_:
+                self._place(id_, sight)
                 self._narrow(self.alerts[id_], id_, sight)
         new = msgspec.structs.replace(new, due_at=timing.due(terms.model, scored, new, lines, now))
         if not (new.state or new.armed_at):
@@ -180,7 +184,90 @@ class Keeper:
             self._tell(was.step_down, "cleared", sight)
         elif move == "update" and not self.alerts[was.alert].closed:
             self._tell(was.alert, "updated", sight)  # also while snoozed: things got worse
+            self._copy(was.alert, sight)
         return now
+
+    def respond(self, response: Response, now: int) -> str | None:
+        """Apply what a named person decided; None, or why not."""
+        id_ = response["alert_id"]
+        refused = answer(self.alerts, response, now)
+        if refused is None:
+            alert = self.alerts[id_]
+            if response["action"] in ANSWERS and response["team"] == alert.team and not alert.ended:
+                self._withdraw(id_, routing.alone(alert), self._sight_of(id_, now), TAKEN_OVER)
+            self._run_clock(id_)
+        return refused
+
+    def clock(self, id_: str, now: int) -> None:
+        """The time of an alert's clock has come: work begins, or nobody answered."""
+        alert, sight = self.alerts[id_], self._sight_of(id_, now)
+        if alert.copied_to and alert.copied_until <= now:
+            self._withdraw(id_, msgspec.structs.replace(alert, copied_to=""), sight, TAKEN_OVER)
+        alert = self.alerts[id_]
+        if routing.is_waiting(alert) and 0 < (alert.respond_by_at or 0) <= now:
+            self.alerts[id_] = routing.unread(alert, self._terms().rules, now)
+            self._teller.count("unread")
+            self._tell(id_, "updated", sight, UNREAD)
+        self._run_clock(id_)
+
+    def _copy(self, id_: str, sight: Sight) -> None:
+        """Out of hours, another team gets it as well."""
+        terms = self._terms()
+        alert = routing.copied(self.alerts[id_], terms.rules, sight.now)
+        if alert is not None:
+            self.alerts[id_] = alert
+            self._teller.count("copied")
+            self._out.append(self._teller.say(id_, Word("updated", OUT_OF_HOURS, alert.copied_to), sight, terms))
+        self._run_clock(id_)
+
+    def _place(self, id_: str, sight: Sight) -> None:
+        """The child it is about may be allocated to another team now: that one gets it, and the other loses it."""
+        alert, terms = self.alerts[id_], self._terms()
+        if alert.closed or alert.child not in sight.household.records:
+            return
+        person = self._facts.cluster(alert.child)
+        child = next((one for one in sight.household.children if one.person == person), None)
+        team = terms.rules.team(child.allocation).name if child else alert.team
+        if team == alert.team:
+            return
+        self._teller.count("moved")
+        after = routing.moved(alert, terms.rules, team, sight.now)
+        self.alerts[id_] = after
+        self._out.append(self._teller.say(id_, Word("updated", MOVED), sight, terms))
+        self._lose(id_, alert, after, sight, MOVED)
+        self._run_clock(id_)
+
+    def _withdraw(self, id_: str, after: Alert, sight: Sight, why: str) -> None:
+        before = self.alerts[id_]
+        self.alerts[id_] = after
+        self._lose(id_, before, after, sight, why)
+
+    def _lose(self, id_: str, before: Alert, after: Alert, sight: Sight, why: str) -> None:
+        """Tell teams that no longer have it."""
+        for team in routing.holders(before):
+            if team not in routing.holders(after):
+                self._out.append(self._teller.say(id_, Word("cleared", why, team), sight, self._terms()))
+
+    def _run_clock(self, id_: str) -> None:
+        if at := routing.due_at(self.alerts[id_]):
+            self.schedule.answer(at, id_)
+
+    def _sight_of(self, id_: str, now: int) -> Sight:
+        """The household that an alert is about, as it is now."""
+        alert = self.alerts[id_]
+        homes = (self._facts.household(alert.child), alert.household)
+        key = next((home for home in homes if self._has(home, id_)), alert.household)
+        _, household, scored = self.sight(key, now)
+        return Sight(key, household, scored, now, None)
+
+    def _has(self, household: bytes, id_: str) -> bool:
+        row = self.rows.get(household)
+        return row is not None and id_ in {row.alert, row.step_down}
+
+    @property
+    def told(self) -> Episodes:
+        """How many alerts there have been, and what became of their routes."""
+        return self._teller.episodes
 
     def regroup(
         self, before: tuple[Members, ...], after: tuple[Members, ...], now: int, committed_at: int | None
@@ -250,10 +337,13 @@ class Keeper:
     def _rise(self, sight: Sight, direction: str, line_ppm: int, *, opening: bool) -> str:
         id_, notice = self._teller.rise(sight, self._terms(), direction, line_ppm, opening=opening)
         self._out.append(notice)
+        self._copy(id_, sight)
         return id_
 
     def _tell(self, id_: str, state: str, sight: Sight, correction: str = "") -> None:
-        self._out.append(self._teller.say(id_, state, sight, self._terms(), correction))
+        """Tell every team that has it."""
+        for team in routing.holders(self.alerts[id_]):
+            self._out.append(self._teller.say(id_, Word(state, correction, team), sight, self._terms()))
 
     def _end(self, id_: str, correction: str, now: int, committed_at: int | None) -> None:
         """Retract an alert whose household is no more."""

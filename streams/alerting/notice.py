@@ -25,7 +25,10 @@ class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Notice(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One version of one alert; fields as in schemas.alert.Alert, ids and records raw."""
+    """One version of one alert; fields as in schemas.alert.Alert, ids and records raw.
+
+    `aside`: it is for a team beside the one it is routed to; where that is no team now, nobody gets it.
+    """
 
     alert_id: str
     version: int
@@ -51,6 +54,7 @@ class Notice(msgspec.Struct, frozen=True, array_like=True, gc=False):
     clears_at_ppm: int
     respond_by_at: int | None
     correction: str
+    aside: bool = False
 
 
 class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -72,6 +76,10 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
         answered_at: When someone did; 0 for nobody yet.
         snoozed_until: Quiet until then unless things get worse; 0 for not snoozed.
         closed: A person closed it: it says no more, and still ends before the next can rise.
+        copied_to: Out-of-hours team that has it beside `team`, or empty.
+        copied_at, copied_until: Since when, and until when: then the work of `team` begins.
+        unread_at: When it was escalated because nobody of `team` answered in time; 0 for never.
+        unread_to: Team that has it beside `team` since then, or empty.
     """
 
     direction: str
@@ -89,3 +97,8 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     answered_at: int = 0
     snoozed_until: int = 0
     closed: bool = False
+    copied_to: str = ""
+    copied_at: int = 0
+    copied_until: int = 0
+    unread_at: int = 0
+    unread_to: str = ""

@@ -13,10 +13,13 @@ import msgspec
 
 from schemas.control import Response
 from streams.alerting.notice import Alert
+from streams.alerting.routing import holders
 from streams.risk.features import DAY_MS
 
 SNOOZE_MAX_MS: Final = 92 * DAY_MS  # nobody is put off for more than a quarter
 ANSWERS: Final = frozenset({"acknowledge", "assign", "act", "close", "snooze"})
+SILENCES: Final = frozenset({"close", "snooze"})
+"""For the team it is for: who has it out of hours only does not silence it for the day."""
 
 
 def answer(alerts: MutableMapping[str, Alert], response: Response, now: int) -> str | None:
@@ -33,9 +36,9 @@ def answer(alerts: MutableMapping[str, Alert], response: Response, now: int) -> 
     alert = alerts.get(response["alert_id"])
     if alert is None:
         return "unknown_alert"
-    if alert.team != response["team"]:
+    action, on_duty = response["action"], response["team"] == alert.copied_to
+    if response["team"] not in holders(alert) or (on_duty and action in SILENCES):
         return "wrong_team"
-    action = response["action"]
     if action == "dispute_score":
         return None  # kept with the responses; it changes nothing by itself
     if action not in ANSWERS:
@@ -46,6 +49,8 @@ def answer(alerts: MutableMapping[str, Alert], response: Response, now: int) -> 
             return "bad_until"
         alert = msgspec.structs.replace(alert, snoozed_until=until)
     alerts[response["alert_id"]] = msgspec.structs.replace(
-        alert, answered_at=alert.answered_at or now, closed=alert.closed or action == "close"
+        alert,
+        answered_at=alert.answered_at or (0 if on_duty else now),  # on duty for others, who have still to answer
+        closed=alert.closed or action == "close",
     )
     return None

@@ -5,20 +5,21 @@ Decides what is a valid choice and says why one is not. A refused control leaves
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from schemas.event import OUTCOMES
+from streams.alerting.hours import Hours
 from streams.alerting.machine import Lines
 from streams.risk.features import DAY_MS
 
 RULE: Final = "household_need_or_plan"
 TEAMS_MAX: Final = 256
 HOLIDAYS_MAX: Final = 512
-LOCAL: Final = ZoneInfo("Europe/London")  # working hours are England's
+HOLIDAYS_KNOWN_DAYS: Final = 365  # so far ahead holidays must be known when rules come into force
 
 
 class Refused(ValueError):
@@ -32,11 +33,20 @@ class Team(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: Team id of the register.
         agency: Agency it belongs to.
         respond_hours: Working hours in which someone answers.
+        out_of_hours: Team that also gets an escalation while this one is not at work, or empty.
+        escalate_to: Team that gets what nobody answered in time; the front door where it is empty.
+        always: It works round the clock.
+        day_starts, day_ends: Hours of its own, as in `Rules`; those of the rules where left out.
     """
 
     name: str
     agency: str
     respond_hours: int = 4
+    out_of_hours: str = ""
+    escalate_to: str = ""
+    always: bool = False
+    day_starts: int | None = None
+    day_ends: int | None = None
 
 
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,6 +72,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         prior: Name of the published weights to begin with, or empty.
         day_starts, day_ends: Working hours, local, in minutes of the day.
         holidays: Days on which nobody works, ISO dates.
+        holidays_until: Last day up to which `holidays` says them all, an ISO date; empty for nobody knows.
     """
 
     front_door: str
@@ -84,6 +95,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     day_starts: int = 9 * 60
     day_ends: int = 17 * 60
     holidays: tuple[str, ...] = ()
+    holidays_until: str = ""
 
     def lines(self, raise_ppm: int) -> Lines:
         """Where the lines are when `raise_at` is there."""
@@ -110,23 +122,18 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Returns:
             ms since 1970-01-01 UTC.
         """
-        left = timedelta(hours=team.respond_hours)
-        local = datetime.fromtimestamp(raised_at / 1000, UTC).astimezone(LOCAL)
-        opens, closes = _clock(self.day_starts), _clock(self.day_ends)
-        closed = frozenset(self.holidays)
-        day, since = local.date(), max(local.time(), opens)
-        while True:
-            if day.weekday() < 5 and day.isoformat() not in closed and since < closes:
-                start = datetime.combine(day, since, LOCAL)
-                end = datetime.combine(day, closes, LOCAL)
-                if end - start >= left:
-                    return int((start + left).timestamp() * 1000)
-                left -= end - start
-            day, since = day + timedelta(days=1), opens
+        return self.hours(team).after(raised_at, team.respond_hours)
 
+    def hours(self, team: Team) -> Hours:
+        """When a team works."""
+        starts = self.day_starts if team.day_starts is None else team.day_starts
+        ends = self.day_ends if team.day_ends is None else team.day_ends
+        return Hours(starts, ends, frozenset(self.holidays), team.always)
 
-def _clock(minutes: int) -> time:
-    return time(minutes // 60, minutes % 60)
+    def unread_to(self, name: str) -> str:
+        """The team that gets what this one did not answer: itself where there is no other."""
+        named = {team.name: team for team in self.teams}
+        return (named[name].escalate_to if name in named else "") or self.front_door
 
 
 _decoder: Final = msgspec.json.Decoder(Rules)
@@ -142,10 +149,35 @@ def parse_rules(body: str) -> Rules:
         rules = _decoder.decode(body)
     except msgspec.MsgspecError as error:
         raise Refused(str(error)) from None
-    for fine, why in _checks(rules):
+    for fine, why in (*_checks(rules), *_team_checks(rules)):
         if not fine:
             raise Refused(why)
     return rules
+
+
+def check_rules(body: str, teams: Mapping[str, str], at: int) -> None:
+    """Judge rules against the partnership they are for.
+
+    Args:
+        body: Body of the control.
+        teams: Team -> agency, as the register has them.
+        at: When they come into force (ms since 1970-01-01 UTC).
+
+    Raises:
+        Refused: As `parse_rules`; or a team is not registered so; or holidays are not known for a year ahead.
+    """
+    rules = parse_rules(body)
+    for team in rules.teams:
+        if team.name not in teams:
+            raise Refused(f"team {team.name} is not in the register")
+        if team.agency != teams[team.name]:
+            raise Refused(f"team {team.name} is of another agency in the register")
+    least = (datetime.fromtimestamp(at / 1000, UTC) + timedelta(days=HOLIDAYS_KNOWN_DAYS)).date().isoformat()
+    if rules.holidays_until < least:
+        raise Refused(
+            f"holidays_until must be {least} or later, got {rules.holidays_until or 'none'}: "
+            "without holidays a bank holiday counts as a working day"
+        )
 
 
 def _checks(rules: Rules) -> tuple[tuple[bool, str], ...]:
@@ -173,6 +205,20 @@ def _checks(rules: Rules) -> tuple[tuple[bool, str], ...]:
         (60 <= rules.feed_limit_s <= 90 * 86_400, "feed_limit_s must be from a minute to 90 days"),
         (0 <= rules.day_starts < rules.day_ends < 24 * 60, "working hours must begin before they end"),
         (len(rules.holidays) <= HOLIDAYS_MAX and all(map(_is_date, rules.holidays)), "holidays must be ISO dates"),
+    )
+
+
+def _team_checks(rules: Rules) -> tuple[tuple[bool, str], ...]:
+    names = {team.name for team in rules.teams}
+    others = [(team.name, other) for team in rules.teams for other in (team.out_of_hours, team.escalate_to) if other]
+    hours = [rules.hours(team) for team in rules.teams]
+    until = rules.holidays_until
+    return (
+        (all(other in names for _, other in others), "out_of_hours and escalate_to must be one of the teams"),
+        (all(name != other for name, other in others), "out_of_hours and escalate_to must be another team"),
+        (all(0 <= one.starts < one.ends < 24 * 60 for one in hours), "working hours must begin before they end"),
+        (not until or _is_date(until), "holidays_until must be an ISO date"),
+        (not until or all(day <= until for day in rules.holidays), "a holiday is later than holidays_until"),
     )
 
 

@@ -1,4 +1,4 @@
-"""What is due when: each household's tick, and the moments its row asked for.
+"""What is due when: each household's tick, the moments its row asked for, and the clocks of alerts.
 
 Decides the order in which time reaches households. Derived from rows: made again after a recovery, the same.
 """
@@ -14,10 +14,11 @@ from streams.risk.examples import next_tick
 
 TICK: Final = 0
 ASKED: Final = 1
+ANSWER: Final = 2
 
 
 class Due(NamedTuple):
-    """A household whose time has come; `rank` is `TICK` or `ASKED`."""
+    """What has come due: `rank` is `TICK`, `ASKED` or `ANSWER`, and `household` then is the id of an alert."""
 
     at: int
     rank: int
@@ -35,16 +36,21 @@ class Schedule:
     def __init__(self) -> None:
         self._heap: list[Due] = []
 
-    def load(self, households: Iterable[bytes], asked: Iterable[tuple[int, bytes]], after: tuple[int, bytes]) -> None:
+    def load(
+        self, households: Iterable[bytes], asked: Iterable[tuple[int, bytes]], after: tuple[int, bytes],
+        answers: Iterable[tuple[int, str]] = (),
+    ) -> None:  # fmt: skip
         """Make the heap anew.
 
         Args:
             households: All households.
             asked: (moment, household) that rows ask for.
             after: Ticks up to this moment, and at it up to this household, were had.
+            answers: (moment, alert id) of clocks.
         """
         self._heap = [Due(_next_after(house, after), TICK, house) for house in households]
         self._heap += [Due(at, ASKED, house) for at, house in asked]
+        self._heap += [Due(at, ANSWER, alert.encode()) for at, alert in answers]
         heapify(self._heap)
 
     def add(self, household: bytes, after: tuple[int, bytes]) -> None:
@@ -54,6 +60,10 @@ class Schedule:
     def ask(self, at: int, household: bytes) -> None:
         """A row asks to be looked at."""
         heappush(self._heap, Due(at, ASKED, household))
+
+    def answer(self, at: int, alert: str) -> None:
+        """A clock of an alert runs until then."""
+        heappush(self._heap, Due(at, ANSWER, alert.encode()))
 
     def pop(self, now: int, at_most: int, stands: Callable[[Due], bool]) -> Iterator[Due]:
         """What is due, in order; each once.

@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from schemas.alert import HANDED_ON
 from streams.alerting.explain import explain
 from streams.alerting.ids import alert_id
 from streams.alerting.notice import Alert, Notice
+from streams.alerting.routing import respond_by
 from streams.alerting.rules import RULE, Rules
 from streams.risk.household import Facts, Household
 from streams.risk.model import Model, Scored
@@ -21,9 +23,19 @@ ONLY = b"now"
 
 
 class Episodes(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """How many alerts there have been: numbers are never used twice."""
+    """How many alerts there have been: numbers are never used twice.
+
+    Attributes:
+        last: Raised.
+        copied: Given to an out-of-hours team as well.
+        unread: Escalated because nobody answered in time.
+        moved: Moved to another team.
+    """
 
     last: int = 0
+    copied: int = 0
+    unread: int = 0
+    moved: int = 0
 
 
 class Sight(NamedTuple):
@@ -52,6 +64,20 @@ class Terms(NamedTuple):
     version: int
 
 
+class Word(NamedTuple):
+    """What is said of an alert.
+
+    Attributes:
+        state: As in schemas.alert.
+        correction: Why it changed; with one of `HANDED_ON` it ends for that team only.
+        to: Team that is told; the one it is routed to where it is empty.
+    """
+
+    state: str
+    correction: str = ""
+    to: str = ""
+
+
 class Teller:
     """Words notices and keeps the alerts they are about."""
 
@@ -62,9 +88,10 @@ class Teller:
         self._episodes: MutableMapping[bytes, Episodes] = tables["episodes"]
         self._facts = facts
 
-    def alert(self, id_: str) -> Alert | None:
-        """An alert by id."""
-        return self._alerts.get(id_)
+    @property
+    def episodes(self) -> Episodes:
+        """How many alerts there have been."""
+        return self._episodes.get(ONLY) or Episodes()
 
     def rise(self, sight: Sight, terms: Terms, direction: str, line_ppm: int, *, opening: bool) -> tuple[str, Notice]:
         """A new alert.
@@ -72,8 +99,8 @@ class Teller:
         Returns:
             Its id and its first notice.
         """
-        episode = self._episodes.get(ONLY, Episodes()).last + 1
-        self._episodes[ONLY] = Episodes(episode)
+        self.count("last")
+        episode = self.episodes.last
         id_ = alert_id(self._key, sight.id, (RULE, terms.version), direction, episode)
         child = sight.scored.child
         team = terms.rules.team(child.allocation if child else "")
@@ -81,15 +108,22 @@ class Teller:
             direction, 0, False, team.name, sight.id, child.person if child else sight.id, sight.household.records,
             sight.now, line_ppm, terms.version, opening, terms.rules.respond_by(team, sight.now),
         )  # fmt: skip
-        return id_, self.say(id_, "raised", sight, terms)
+        return id_, self.say(id_, Word("raised"), sight, terms)
 
-    def say(self, id_: str, state: str, sight: Sight, terms: Terms, correction: str = "") -> Notice:
+    def count(self, what: str) -> None:
+        """One more of a field of `Episodes`."""
+        before = self.episodes
+        self._episodes[ONLY] = msgspec.structs.replace(before, **{what: getattr(before, what) + 1})
+
+    def say(self, id_: str, word: Word, sight: Sight, terms: Terms) -> Notice:
         """The next version of an alert, about the household as it is now."""
+        state, correction, to = word
         was = self._alerts[id_]
         household = sight.household
         records = household.records or was.records
+        ended = was.ended or (state in ("cleared", "retracted") and correction not in HANDED_ON)
         alert = msgspec.structs.replace(
-            was, version=was.version + 1, household=sight.id, records=records, ended=state in ("cleared", "retracted")
+            was, version=was.version + 1, household=sight.id, records=records, ended=ended
         )
         self._alerts[id_] = alert
         scored = sight.scored
@@ -100,7 +134,7 @@ class Teller:
             version=alert.version,
             state=state,
             direction=alert.direction,
-            team=alert.team,
+            team=to or alert.team,
             rule=RULE,
             rule_version=alert.rule_version,
             household=sight.id,
@@ -118,6 +152,7 @@ class Teller:
             factors=explain(terms.model, household, scored, sight.now) if household.records else (),
             behind=self._facts.behind(sight.now),
             clears_at_ppm=lines.clear_ppm if alert.direction == "escalate" else 0,
-            respond_by_at=alert.respond_by_at if not alert.ended else None,
+            respond_by_at=respond_by(alert, to or alert.team, terms.rules) if not ended else None,
             correction=correction,
+            aside=to not in {"", alert.team},
         )

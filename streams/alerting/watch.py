@@ -19,9 +19,9 @@ from streams.alerting.keeper import Keeper
 from streams.alerting.machine import Watched
 from streams.alerting.notice import Alert, Notice, Part
 from streams.alerting.opening import Opening, teaches
-from streams.alerting.responses import answer
+from streams.alerting.routing import due_at
 from streams.alerting.rules import Refused, Rules, parse_rules
-from streams.alerting.schedule import TICK, Due, Roll
+from streams.alerting.schedule import ANSWER, TICK, Due, Roll
 from streams.alerting.telling import Episodes
 from streams.risk import steer
 from streams.risk.contribution import Contribution
@@ -153,6 +153,11 @@ class Watch:
         """What scores are made of now."""
         return self._scholar.model
 
+    @property
+    def holidays_until(self) -> str | None:
+        """Last day whose holidays the rules know; None where there are no rules."""
+        return None if self._rules is None else self._rules.holidays_until
+
     def golive(self, now: int) -> None:
         """Every feed is live: begin the sweep; later calls do nothing, nor does one before there are rules."""
         if self._rules is not None:
@@ -236,13 +241,15 @@ class Watch:
         for due in self._keeper.schedule.pop(now, DUE_PER_CALL, self._stands):
             if due.rank == TICK:
                 self._tick(due.household, due.at, now)
+            elif due.rank == ANSWER:
+                self._keeper.clock(due.household.decode(), now)
             else:
                 self._keeper.look(due.household, now, None)
         return self._keeper.said()
 
     def respond(self, response: Response, now: int) -> str | None:
         """Apply what a named person decided; None, or why not."""
-        return answer(self._keeper.alerts, response, now)
+        return self._keeper.respond(response, now)
 
     def reasons(self, household: bytes, now: int) -> tuple[str, tuple[Part, ...]]:
         """Model by which a household scores what it does now, and why."""
@@ -256,6 +263,7 @@ class Watch:
 
     def figures(self) -> dict[str, int]:
         """Counts for metrics and insights."""
+        told = self._keeper.told
         study, learned, steering = self._scholar.study, self._scholar.learned, self._steerings.get(ONLY)
         return {
             "raised": steering.raised if steering else 0,
@@ -269,6 +277,9 @@ class Watch:
             "censored": study.censored,
             "published": self.model.version,
             "refused": study.refused,
+            "copied": told.copied,
+            "unread": told.unread,
+            "moved": told.moved,
         }
 
     def _changed(self, households: Iterable[bytes]) -> None:
@@ -294,7 +305,9 @@ class Watch:
 
     def _load_schedule(self) -> None:
         asked = ((row.due_at, key) for key, row in self._keeper.rows.items() if row.due_at)
-        self._keeper.schedule.load(self._facts.households(), asked, (self._clock.at, self._clock.household))
+        answers = ((at, id_) for id_, alert in self._keeper.alerts.items() if (at := due_at(alert)))
+        after = (self._clock.at, self._clock.household)
+        self._keeper.schedule.load(self._facts.households(), asked, after, answers)
 
     def _go_live(self, rules: Rules, now: int) -> None:
         def look(key: bytes, at: int) -> None:
@@ -357,6 +370,9 @@ class Watch:
         if due.rank == TICK:
             fresh = (due.at, due.household) > (self._clock.at, self._clock.household)
             return fresh and bool(self._facts.household_records(due.household))
+        if due.rank == ANSWER:
+            alert = self._keeper.alerts.get(due.household.decode())
+            return alert is not None and due_at(alert) == due.at
         row = self._keeper.rows.get(due.household)
         return row is not None and row.due_at == due.at
 

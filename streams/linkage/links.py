@@ -171,14 +171,11 @@ class Links:
             self.beside.assert_pair(a, b, kind)
         return self.graph.assert_pair(a, b, kind)
 
-    def replace_model(self, body: str) -> None:
-        """Begin to build a graph under another model.
-
-        Args:
-            body: Its JSON.
+    def check_model(self, body: str) -> None:
+        """Judge the JSON of another model.
 
         Raises:
-            ValueError: It is no well-formed model, is of other fields, or a new key epoch is coming in.
+            ValueError: It is no well-formed model or is of other fields.
         """
         try:
             model = read_model(body.encode())
@@ -186,6 +183,17 @@ class Links:
             raise ValueError(f"linkage: {error}") from error
         if model.schema_epoch != self.graph.model.schema_epoch:
             raise ValueError(f"linkage: fitted for schema epoch {model.schema_epoch}")
+
+    def replace_model(self, body: str) -> None:
+        """Begin to build a graph under another model.
+
+        Args:
+            body: Its JSON.
+
+        Raises:
+            ValueError: As `check_model`, or a new key epoch is coming in.
+        """
+        self.check_model(body)
         building = self.building
         if building is not None and building.cause == "epoch":
             raise ValueError("linkage: a new key epoch is coming in; try again when all records are under it")

@@ -6,7 +6,9 @@ Decides which statuses count and for how long. Does not know persons: that is st
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -14,7 +16,7 @@ from schemas.profile import PRESENCE_STATUSES
 from streams.state import Spec
 
 DAY_MS = 24 * 3600 * 1000
-TAIL_MS = 366 * DAY_MS  # the 12-month tail of CP-IS; 366 days, so that it is never short over a leap day
+LOCAL = ZoneInfo("Europe/London")  # a status ends on a day in England
 CONTACTS_SHOWN = 25  # newest contacts of a person, CP-IS
 CONTACTS_PER_RECORD_MAX = 1_000  # the oldest goes beyond; a deletion is exact up to here
 
@@ -91,7 +93,7 @@ def status_at(spells: Iterable[tuple[str, int, int | None]], at: int) -> str:
 
     Returns:
         `plan`, else `looked_after`, else `within_12_months`, else empty. A spell counts from its start, and its
-        tail up to and including 12 months after its end.
+        tail until `tail_ends_at`.
 
     Example:
         >>> status_at([("protection_plan", 0, None)], 5)
@@ -99,7 +101,7 @@ def status_at(spells: Iterable[tuple[str, int, int | None]], at: int) -> str:
     """
     found = ""
     for kind, started_at, ended_at in spells:
-        if started_at > at or (ended_at is not None and at - ended_at > TAIL_MS):
+        if started_at > at or (ended_at is not None and at >= tail_ends_at(ended_at)):
             continue
         if ended_at is not None and ended_at <= at:
             found = found or "within_12_months"
@@ -108,3 +110,29 @@ def status_at(spells: Iterable[tuple[str, int, int | None]], at: int) -> str:
         else:
             found = "looked_after"
     return found
+
+
+def tail_ends_at(ended_at: int) -> int:
+    """When the tail of a spell is over: "within the previous 12 months", the last day included.
+
+    Counted by the calendar, not in days: 365 of them are a day short over a leap day, and 366 a day long without.
+
+    Args:
+        ended_at: End of the spell, ms since 1970-01-01 UTC.
+
+    Returns:
+        Midnight in England after the day that has the same date a year later; 1 March where that is a 29 February.
+
+    Source:
+        CP-IS shares these statuses and those within the previous 12 months:
+        londonsafeguardingchildrenprocedures.co.uk/cpis.
+
+    Example:
+        >>> start = datetime(2025, 3, 10, 15, tzinfo=LOCAL)
+        >>> datetime.fromtimestamp(tail_ends_at(int(start.timestamp() * 1000)) / 1000, LOCAL).isoformat()
+        '2026-03-11T00:00:00+00:00'
+    """
+    ended = datetime.fromtimestamp(ended_at / 1000, UTC).astimezone(LOCAL).date()
+    leap = (ended.month, ended.day) == (2, 29)
+    last = date(ended.year + 1, 3, 1) if leap else ended.replace(year=ended.year + 1)
+    return int(datetime.combine(last + timedelta(days=1), time(), LOCAL).timestamp()) * 1000

@@ -1,5 +1,8 @@
 """`sightline control`: draft a change of rules, sign it as an approver, send it when two have signed.
 
+Writes England's bank holidays into rules that name none: they are signed with the rules, so that a library which
+learns of another one changes nothing that was decided.
+
 Decides nothing: what a control may change and whether its signatures hold is decided by the step that receives it.
 """
 
@@ -8,10 +11,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import holidays
 import msgspec
 
 import topology
@@ -20,6 +25,7 @@ from streams.runtime import kafka, settings
 
 APPROVERS_LEAST: Final = 2
 SENT_WITHIN_S: Final = 30.0
+HOLIDAY_YEARS: Final = 3  # beside the year in which rules take effect; the Government announces them so far ahead
 
 
 class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,11 +96,49 @@ def read_signed(file: Path) -> Signed:
     return found
 
 
+def bank_holidays(years: Iterable[int]) -> dict[str, Any]:
+    """England's bank holidays of some years, as the two fields of the control `rules`."""
+    wanted = sorted(set(years))
+    days = holidays.country_holidays("GB", subdiv="ENG", years=wanted)
+    known = sorted(day.isoformat() for day in days if day.year in wanted)
+    return {"holidays": known, "holidays_until": f"{wanted[-1]}-12-31"}
+
+
+def with_holidays(body: str, effective_at: int) -> str:
+    """The body of rules, with England's bank holidays where it says nothing of holidays.
+
+    Raises:
+        NotReady: It is no JSON object.
+    """
+    try:
+        rules = msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise NotReady(f"the body of rules: {error}") from error
+    if not rules.keys().isdisjoint({"holidays", "holidays_until"}):
+        return body
+    year = datetime.fromtimestamp(effective_at / 1000, UTC).year
+    return msgspec.json.encode(rules | bank_holidays(range(year, year + HOLIDAY_YEARS + 1))).decode()
+
+
+def _years(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def _holidays(options: argparse.Namespace) -> str:
+    if not 0 < len(options.years) <= 50:
+        raise NotReady("expected years as 2027-2030, the later one last")
+    return msgspec.json.encode(bank_holidays(options.years)).decode() + "\n"
+
+
 def _draft(options: argparse.Namespace) -> str:
     if options.name not in control.NAMES:
         raise NotReady(f"no control is called {options.name}; there are {', '.join(control.NAMES)}")
     at = options.effective_at if options.effective_at is not None else time.time_ns() // 1_000_000
-    made = Draft(options.partnership, options.name, options.version, at, options.body.read_text(encoding="utf-8"))
+    body = options.body.read_text(encoding="utf-8")
+    if options.name == "rules":
+        body = with_holidays(body, at)
+    made = Draft(options.partnership, options.name, options.version, at, body)
     return msgspec.json.encode(made).decode() + "\n"
 
 
@@ -124,9 +168,13 @@ def main(argv: list[str]) -> int:
     one.add_argument("--partnership", required=True)
     one.add_argument("--name", required=True, help=", ".join(control.NAMES))
     one.add_argument("--version", required=True, type=int, help="greater than the one in force")
-    one.add_argument("--body", required=True, type=Path, help="file with the rules, register or model")
+    one.add_argument("--body", required=True, type=Path,
+                     help="file with the rules, register or model; rules without holidays get England's")  # fmt: skip
     one.add_argument("--effective-at", type=int, help="ms since 1970-01-01 UTC; now where left out")
     one.set_defaults(run=_draft)
+    one = commands.add_parser("holidays", help="print England's bank holidays as rules have them")
+    one.add_argument("--years", required=True, type=_years, help="such as 2027-2030")
+    one.set_defaults(run=_holidays)
     one = commands.add_parser("sign", help="print an approver's signature of a draft")
     one.add_argument("--draft", required=True, type=Path)
     one.add_argument("--folder", required=True, type=Path, help="the approver's key folder")

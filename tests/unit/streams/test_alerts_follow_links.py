@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from bridge.normalise import Person
 from streams.alerting.keeper import FACTS_CORRECTED, LINKS_CORRECTED
 from streams.alerting.notice import Alert, Notice
 from streams.outbox import AlertOut
-from streams.state import pack_delta
+from streams.state import Out, pack_delta
 from streams.step import make_machine
 from tests.smalltown import AGENCIES, DAY_MS, JOHN, MARY, NAME, START_MS, Smalltown, tick
 
@@ -41,7 +42,14 @@ class Street:
         folded.load(pack_delta(self.machine.rows()))
         folded.ready()
         self.machine = folded
-        outbox = self.machine.step(entries).outbox
+        said = self.notices(self.machine.step(entries).outbox)
+        for notice in said:
+            if notice.state == "raised":  # whoever is told of it answers
+                self.machine.step([self.town.response("council", "acknowledge", self.now, alert_id=notice.alert_id)])
+        return said
+
+    @staticmethod
+    def notices(outbox: Sequence[Out]) -> list[Notice]:
         return [msgspec.msgpack.decode(out.body, type=AlertOut).notice for out in outbox if out.kind == "alert"]
 
     def trouble(self, who: tuple[str, str], count: int = 3, family: str = "violence") -> list[Notice]:

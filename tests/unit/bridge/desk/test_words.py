@@ -11,7 +11,7 @@ from bridge.desk import pages, words
 from bridge.desk.desk import HERE
 from bridge.desk.inbox import Taken
 from bridge.desk.rungs import ALERT_FIELDS, PRESENCE_FIELDS, cut_alert
-from schemas.alert import Alert, Presence
+from schemas.alert import HANDED_ON, ROUTES, Alert, Presence
 from schemas.event import AGENCY_KINDS, FAMILIES
 from tests.unit.bridge.desk.support import HOUR_MS, NOW, Made, alert
 
@@ -25,6 +25,13 @@ def test_an_alert_is_a_pattern_and_never_called_more() -> None:
     texts += [*words.FAMILIES.values(), *words.PRESENCE.values(), words.headline("escalate", "raised")]
     assert not [text for text in texts if re.search(r"\brisk|\bharm|predict|\bdangerous", text.lower())]
     assert "pattern" in words.headline("escalate", "raised")
+
+
+def test_an_alert_that_another_team_has_now_is_not_said_to_have_calmed_down() -> None:
+    for route in ROUTES:
+        assert words.correction(route) != route
+        calm = words.headline("escalate", "cleared", route) == words.headline("escalate", "cleared")
+        assert calm == (route not in HANDED_ON)
 
 
 def test_every_code_of_the_contract_has_words() -> None:
@@ -49,7 +56,7 @@ def test_a_time_reads_as_on_the_wall(at: str, now: str, text: str) -> None:
 def test_every_field_of_a_message_stands_in_one_rung_or_in_none() -> None:
     never = {"partnership", "household", "person"}
     alert_fields = [name for names in ALERT_FIELDS for name in names]
-    assert sorted({*alert_fields, *never}) == sorted({*Alert.__annotations__, "families"})
+    assert sorted({*alert_fields, *never}) == sorted({*Alert.__annotations__, "families", "route"})
     presence_fields = [name for names in PRESENCE_FIELDS for name in names]
     assert sorted({*presence_fields, "partnership", "person", "committed_at"}) == sorted(Presence.__annotations__)
     assert len(set(alert_fields)) == len(alert_fields)

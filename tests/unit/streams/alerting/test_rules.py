@@ -4,7 +4,8 @@ from datetime import datetime
 import pytest
 
 from schemas.event import OUTCOMES
-from streams.alerting.rules import HOLIDAYS_MAX, LOCAL, TEAMS_MAX, Refused, Team, parse_rules
+from streams.alerting.hours import LOCAL
+from streams.alerting.rules import HOLIDAYS_MAX, TEAMS_MAX, Refused, Team, parse_rules
 from streams.risk.features import DAY_MS
 
 DOOR = {"name": "mash", "agency": "council"}

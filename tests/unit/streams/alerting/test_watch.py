@@ -28,7 +28,7 @@ class Town:
     """A watch over small families, each of one child and an adult, with the clock in hand."""
 
     def __init__(self, homes=(b"a",), **rules):
-        self.facts, self.now, self.heard = Families(), T0, []
+        self.facts, self.now, self.heard, self.awake = Families(), T0, [], True
         for home in homes:
             self.facts.record(home, home, of=profile())
             self.facts.record(home + b"2", home)
@@ -54,13 +54,21 @@ class Town:
         end, before = self.now + ms, len(self.heard)
         while self.now < end:
             self.now = min(end, self.now + step)
-            self.heard += self.watch.advance(self.now)
+            self.take(self.watch.advance(self.now))
         return self.heard[before:]
+
+    def take(self, notices):
+        """Hear them; whoever is told of a new alert acknowledges it."""
+        self.heard += notices
+        for alert in notices:
+            if alert.state == "raised" and self.awake:
+                answered(self, alert, "acknowledge")
+        return notices
 
     def hear(self, records, *, undone=False):
         before = len(self.heard)
-        self.heard += self.watch.touched(records, self.now, self.now + 7, undone)
-        self.heard += self.watch.advance(self.now)
+        self.take(self.watch.touched(records, self.now, self.now + 7, undone))
+        self.take(self.watch.advance(self.now))
         return self.heard[before:]
 
     def happens(self, key, record, severity=4, agency="education", family="welfare"):
@@ -403,8 +411,7 @@ def moved(town, before, after):
     for members in after:
         for record in members:
             town.facts.homes[record] = members[0]
-    town.heard += (said := town.watch.moved(before, after, town.now, town.now))
-    return said
+    return town.take(town.watch.moved(before, after, town.now, town.now))
 
 
 BEFORE, WHOLE = ((b"a", b"a2"), (b"b", b"b2")), ((b"a", b"a2", b"b", b"b2"),)
@@ -420,7 +427,7 @@ def two_alarmed(**rules):
 
 
 def answered(town, alert, action, until=None):
-    response = {"alert_id": alert.alert_id, "team": "mash", "action": action, "until_at": until}
+    response = {"alert_id": alert.alert_id, "team": alert.team, "action": action, "until_at": until}
     assert town.watch.respond(response, town.now) is None
 
 
