@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from schemas.profile import Profile as WireProfile
-from streams import insights, reviewing
+from streams import demand, insights, reviewing
 from streams.alerting.grouping import parted
 from streams.alerting.notice import Notice
 from streams.linkage.graph import Kind, LinkDelta
@@ -174,6 +174,8 @@ def advance(p: Partnership, now: int, *, tick: bool) -> None:
         _tell_caseload(p, now)
         if (table := reviewing.quality(p, now)) is not None:
             _tell(p, "insight:links", msgspec.json.decode(table), now)
+        if (table := demand.table(p, now)) is not None:
+            _tell(p, "insight:demand", msgspec.json.decode(table), now)
 
 
 def _say(p: Partnership, notices: Iterable[Notice]) -> None:
@@ -214,7 +216,11 @@ def _show(p: Partnership, household: bytes, now: int, *, always: bool = False) -
         held.setdefault(p.tables["records"][rid].agency, []).append(rid)
     readers = tuple([Reader(agency, agencies[agency].rung, tuple(held[agency])) for agency in sorted(held)])
     model, reasons = p.watch.reasons(household, now)
-    p.emit("household", "", HouseholdOut(household, now, readers, score_ppm, model, reasons))
+    p.emit(
+        "household",
+        "",
+        HouseholdOut(household, now, readers, score_ppm, model, reasons, p.watch.outlook(household, now)),
+    )
 
 
 def _hide(p: Partnership, household: bytes, before: int | None, now: int) -> None:

@@ -19,7 +19,9 @@ from schemas.alert import Alert, AlertFactor, AlertState, Direction
 from schemas.dead_letter import SEAL_INFO
 from streams.alerting.notice import Notice, Part
 from streams.keys import Keyring
-from streams.linkage.explain import Line
+from streams.linkage.explain import Line as Evidence
+from streams.risk.foresight import Outlook
+from streams.risk.trajectory import WEEKS, Line
 from streams.state import Out
 
 RUNG_AGENCIES: Final = 1  # which agency and whom to call
@@ -62,6 +64,7 @@ class HouseholdOut(msgspec.Struct, frozen=True, array_like=True):
     score_ppm: int | None = None
     model: str = ""
     factors: tuple[Part, ...] = ()
+    outlook: Outlook | None = None
 
 
 class SuggestionOut(msgspec.Struct, frozen=True, array_like=True):
@@ -77,7 +80,7 @@ class SuggestionOut(msgspec.Struct, frozen=True, array_like=True):
     link: int = 0
     why: str = ""
     rival: str = ""
-    lines: tuple[Line, ...] = ()
+    lines: tuple[Evidence, ...] = ()
 
 
 class Joined(msgspec.Struct, frozen=True, array_like=True):
@@ -88,7 +91,7 @@ class Joined(msgspec.Struct, frozen=True, array_like=True):
     agencies: tuple[str, str]
     why: str
     link: int = 0
-    lines: tuple[Line, ...] = ()
+    lines: tuple[Evidence, ...] = ()
 
 
 class JoinsOut(msgspec.Struct, frozen=True, array_like=True):
@@ -223,9 +226,17 @@ class Cutter:
                                           "factors": _factors(body.factors, reader.rung)}  # fmt: skip
                 if reader.rung >= RUNG_SUMMARY:
                     fields["score_ppm"] = body.score_ppm
+                    if body.outlook is not None:
+                        fields["trajectory"] = self._trajectory(reader.agency, body.outlook)
                 text = msgspec.json.encode(fields).decode()
             messages.append(self._row(reader.agency, "household", key, body.as_of_at, text))
         return messages
+
+    def _trajectory(self, agency: str, outlook: Outlook) -> dict[str, Any]:
+        """Where a household and its children are heading, by this agency's own ids."""
+        people = {self.entity_id(agency, person): _lines(lines) for person, lines in outlook.people}
+        return {"level_ppm": outlook.level_ppm, "weeks": WEEKS, "household": _lines(outlook.household),
+                "people": people}  # fmt: skip
 
     def _suggestion(self, out: Out) -> list[Message]:
         body = msgspec.msgpack.decode(out.body, type=SuggestionOut)
@@ -304,7 +315,12 @@ def _factors(parts: tuple[Part, ...], rung: int) -> list[AlertFactor]:
     ]  # fmt: skip
 
 
-def _evidence(lines: tuple[Line, ...]) -> list[dict[str, Any]]:
+def _lines(lines: tuple[Line, ...]) -> dict[str, list[int]]:
+    """Lines by name: one value a horizon, ppm."""
+    return {f"{name}_ppm": [getattr(line, name) for line in lines] for name in Line._fields}
+
+
+def _evidence(lines: tuple[Evidence, ...]) -> list[dict[str, Any]]:
     """Lines of evidence by name and level, in milli-bits; no value is in them."""
     return [
         {"name": line.name, "level": line.level, "person_milli": line.person, "rival_milli": line.rival}

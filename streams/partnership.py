@@ -20,7 +20,7 @@ from schemas.envelope import PAYLOAD_KEY_INFO
 from schemas.profile import AGE_BANDS
 from streams import insights, linkage, presence, registers
 from streams.alerting.schedule import Roll
-from streams.alerting.watch import SPECS as WATCH_SPECS
+from streams.alerting.watch import FIRST_SPECS as WATCH_SPECS
 from streams.alerting.watch import Watch
 from streams.keys import Keyring
 from streams.linkage.fairness import Fairness
@@ -33,6 +33,7 @@ from streams.presence.directory import Directory
 from streams.presence.directory import Team as PresenceTeam
 from streams.records import Feed, Record, SealedKey, Version, share
 from streams.risk.contribution import Contribution, Profile
+from streams.risk.foresight import FORESIGHT_SPECS
 from streams.state import Out, Spec, Tables
 
 ORPHAN_MS: Final = topology.RETENTION_S * 1000  # an event waits this long for its record
@@ -63,6 +64,8 @@ SPECS: Final[tuple[Spec, ...]] = (
     *WATCH_SPECS,
     *linkage.REVIEW_SPECS,
     *insights.LINK_SPECS,
+    *FORESIGHT_SPECS,
+    *insights.DEMAND_SPECS,
 )
 
 _pack = msgspec.msgpack.Encoder().encode
