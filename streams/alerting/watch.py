@@ -263,7 +263,8 @@ class Watch:
 
     def outlook(self, household: bytes, now: int) -> Outlook | None:
         """Where a household and its children are heading; None where it scores too little to say."""
-        return self._foresight.outlook(self.model, self._keeper.household(household), now)
+        _, known, scored = self._keeper.sight(household, now)
+        return self._foresight.outlook(self.model, known, scored.sums, now)
 
     def score_ppm(self, household: bytes, now: int) -> int | None:
         """What a household scores now; None where there is no such household."""
@@ -387,7 +388,7 @@ class Watch:
         example = take(household, vector(scored.sums, len(household.children)), now, weight, tick=True)
         if weight and example is not None:
             self._scholar.take(key, example)
-        self._foresight.take(key, household, self.model, now, self._clock.children)
+        self._foresight.take(key, self.outlook(key, now), now, self._clock.children)
 
     def _count(self, children: int, now: int) -> None:
         clock = self._clock

@@ -29,7 +29,7 @@ KNOWN_DAYS: Final = (10, 65)  # an episode becomes known so long after its onset
 SETTLED: Final = 10  # weeks after which all episodes of a week are known
 FAMILIES_MILLI: Final = 1_600  # variance over mean, since families come together: RISK section 7
 LEAST_MILLI, MOST_MILLI = 1_000, 6_000
-LEVEL_WEEKS: Final = 20  # the level is known about as well as the count of so many weeks
+LEVEL_WEEKS: Final = 20  # the level is known about as well as the count of so many weeks, where there are as many
 Z_MILLI: Final = 1_282  # of an 80 % band
 STEP: Final = 50  # in 1,000: how far one forecast outside or inside moves the variance
 TOTAL: Final = "total"
@@ -121,11 +121,11 @@ def forecast(counts: Sequence[int], kind: str, variance_milli: Sequence[int]) ->
         kind: One of `KINDS`.
         variance_milli: Variance over mean of each horizon, in thousandths.
     """
-    a_week = level(counts, kind)
+    a_week, seen = level(counts, kind), max(1, min(LEVEL_WEEKS, len(counts)))
     made = []
     for weeks, ratio in zip(AHEAD, variance_milli, strict=True):
         expected = a_week * weeks
-        variance = expected * ratio * (LEVEL_WEEKS + weeks) // (MILLI * LEVEL_WEEKS)
+        variance = expected * ratio * (seen + weeks) // (MILLI * seen)
         room = Z_MILLI * isqrt(variance * MILLI) // MILLI
         made.append((expected, max(0, expected - room), expected + room))
     return tuple(made)

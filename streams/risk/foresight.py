@@ -16,7 +16,7 @@ import msgspec
 
 from streams.risk import trajectory
 from streams.risk.examples import TICK_MS
-from streams.risk.features import DAY_MS
+from streams.risk.features import DAY_MS, Sums
 from streams.risk.household import Household
 from streams.risk.model import NONE, Model, score
 from streams.risk.study import ONLY
@@ -110,9 +110,16 @@ class Foresight:
         """Counts, and the bands' correction."""
         return self._tallies.get(ONLY) or Tally()
 
-    def outlook(self, model: Model, household: Household, now: int) -> Outlook | None:
-        """Where a household and its children are heading; None where it scores below `FLOOR_PPM`."""
-        levels = trajectory.quiet(model, household, now)
+    def outlook(self, model: Model, household: Household, of: Sums, now: int) -> Outlook | None:
+        """Where a household and its children are heading; None where it scores below `FLOOR_PPM`.
+
+        Args:
+            model: Published weights.
+            household: As known now.
+            of: Its sums now.
+            now: Moment (ms).
+        """
+        levels = trajectory.by_age(model, household, of)
         level = max(levels.values(), default=NONE)
         if level < FLOOR_PPM:
             return None
@@ -131,21 +138,19 @@ class Foresight:
             for horizon in range(len(WEEKS))
         )
 
-    def take(self, key: bytes, household: Household, model: Model, now: int, children: int) -> None:
-        """Keep a forecast of a household, if it is one of the sample.
+    def take(self, key: bytes, ahead: Outlook | None, now: int, children: int) -> None:
+        """Keep what is said of a household, if it is one of the sample.
 
         Args:
             key: Household.
-            household: As known now.
-            model: Published weights.
+            ahead: What is said of it, if anything.
             now: Moment (ms).
             children: How many the partnership has: it decides how large a part is sampled.
         """
-        if crc32(b"%d" % (now // TICK_MS), crc32(key)) % (1 + children // CHILDREN_PER_SAMPLE):
-            return
-        ahead = self.outlook(model, household, now)
         row = self._ahead.get(key)
         if ahead is None or (row is not None and row.forecasts[-1].at == now):
+            return
+        if crc32(b"%d" % (now // TICK_MS), crc32(key)) % (1 + children // CHILDREN_PER_SAMPLE):
             return
         if row is None and len(self._ahead) >= ROWS_MAX:
             self._count(full=self.tally.full + 1)

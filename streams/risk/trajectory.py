@@ -13,13 +13,13 @@ nobody opened a case for.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
 
 from streams.risk.crossing import line
-from streams.risk.features import AGE_AT, DAY_MS, MICRO, vector
+from streams.risk.features import AGE_AT, DAY_MS, MICRO, Sums, vector
 from streams.risk.features import sums as decayed
 from streams.risk.household import Household
 from streams.risk.model import PPM, Model, logit, ppm
@@ -126,9 +126,15 @@ def project(spread: Spread, above_ppm: int, quiet_ppm: int) -> Line:
         above_ppm: Share left above the band.
         quiet_ppm: The line if nothing new arrives.
     """
-    low, high = quantile(spread, BELOW_PPM), quantile(spread, PPM - above_ppm)
-    middle = (quantile(spread, PPM // 2) + line(quiet_ppm)) // 2
+    low, median, high = _marks(spread, above_ppm)
+    middle = (median + line(quiet_ppm)) // 2
     return Line(quiet_ppm, ppm(min(high, max(low, middle))), ppm(low), ppm(high))
+
+
+@lru_cache(maxsize=64)  # a spread changes only when a forecast falls due; twelve are in use
+def _marks(spread: Spread, above_ppm: int) -> tuple[int, int, int]:
+    """Lower end, median and upper end, in millionths of log-odds."""
+    return quantile(spread, BELOW_PPM), quantile(spread, PPM // 2), quantile(spread, PPM - above_ppm)
 
 
 def corrected(above_ppm: int, *, inside: bool) -> int:
@@ -148,7 +154,12 @@ def quiet(model: Model, household: Household, at: int) -> dict[int, int]:
     Returns:
         Age feature (-1 where it is not known) -> ppm; empty where there is no child. The highest is the household's.
     """
-    base = logit(model, vector(decayed(household.contributions, at), len(household.children)))
+    return by_age(model, household, decayed(household.contributions, at))
+
+
+def by_age(model: Model, household: Household, of: Sums) -> dict[int, int]:
+    """The same from the household's sums at the moment."""
+    base = logit(model, vector(of, len(household.children)))
     ages = sorted({child.age for child in household.children})
     return {age: ppm(base + (model.weights[AGE_AT + age] if age >= 0 else 0)) for age in ages}
 

@@ -50,6 +50,12 @@ def test_an_even_year_is_expected_to_go_on(kind: str) -> None:
         assert high - expected == expected - low
 
 
+def test_the_fewer_weeks_are_known_the_wider_the_band() -> None:
+    rooms = [high - low for series in ([10] * 2, [10] * 10, [10] * 20, [10] * 60)
+             for _, low, high in [demand.forecast(series, "alerts", EVEN)[2]]]  # fmt: skip
+    assert rooms[0] > rooms[1] > rooms[2] == rooms[3]
+
+
 def test_nothing_known_is_nothing_expected() -> None:
     assert demand.forecast([], "episodes", EVEN) == ((0, 0, 0),) * len(AHEAD)
 

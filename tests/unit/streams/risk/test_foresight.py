@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.risk import foresight, trajectory
-from streams.risk.features import DISTINCT_TOTAL, WIDTH
-from streams.risk.foresight import FORESIGHT_SPECS, Foresight
+from streams.risk.features import DISTINCT_TOTAL, WIDTH, sums
+from streams.risk.foresight import FORESIGHT_SPECS, Foresight, Outlook
 from streams.risk.household import Household, read
 from streams.risk.model import Model, score
 from streams.risk.trajectory import AHEAD_MS, WEEKS
@@ -58,7 +58,11 @@ class Town:
     def take(self, now: int, children: int = FEW) -> None:
         for number in range(HOMES):
             key = b"h%d" % number
-            self.foresight.take(key, self.known(key), MODEL, now, children)
+            self.foresight.take(key, self.outlook(key, now), now, children)
+
+    def outlook(self, key: bytes, now: int) -> Outlook | None:
+        known = self.known(key)
+        return self.foresight.outlook(MODEL, known, sums(known.contributions, now), now)
 
     def resolve(self, now: int) -> None:
         self.foresight.resolve(now, MODEL, self.known)
@@ -114,14 +118,14 @@ def test_what_was_said_of_a_household_that_is_gone_is_dropped_and_counted() -> N
 def test_with_many_children_a_part_is_sampled_and_the_table_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     town = Town()
     many = [b"k%d" % number for number in range(400)]
-    household = town.known(b"h3")
+    said = town.outlook(b"h3", T0)
     for key in many:
-        town.foresight.take(key, household, MODEL, T0, 3 * foresight.CHILDREN_PER_SAMPLE)
+        town.foresight.take(key, said, T0, 3 * foresight.CHILDREN_PER_SAMPLE)
     assert 60 <= len(town.tables["forecasts"]) <= 140  # one in four
     monkeypatch.setattr(foresight, "ROWS_MAX", len(town.tables["forecasts"]))
     before = town.foresight.tally.full
     for key in many:
-        town.foresight.take(b"x" + key, household, MODEL, T0, FEW)
+        town.foresight.take(b"x" + key, said, T0, FEW)
     assert town.foresight.tally.full - before == len(many)
 
 
