@@ -167,14 +167,14 @@ class Foresight:
             model: Weights published now.
             known: A household as it is known now.
         """
-        for _ in range(RESOLVE_PER_CALL):
-            if not self._due or self._due[0][0] > now:
-                return
+        room = RESOLVE_PER_CALL
+        while room and self._due and self._due[0][0] <= now:
             due, key, at = heappop(self._due)
             row = self._ahead.get(key)
             said = next((one for one in row.forecasts if one.at == at), None) if row else None
             if said is None or at + AHEAD_MS[said.resolved] != due:
-                continue  # forgotten with its household, which came to be again
+                continue  # forgotten with its household: after a recovery it is not here, so it takes no room
+            room -= 1
             then = score(model, known(key), due).level_ppm
             if then == NONE:
                 self.forget((key,))
