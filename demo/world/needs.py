@@ -12,17 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from demo.world.base import TOTAL_DAYS
-from demo.world.kinds import KINDS, OFFICE_AGENCIES, SCHOOL_DAY, Kind
+from demo.world.interplay import Interplay
+from demo.world.kinds import BY_NAME, KINDS, OFFICE_AGENCIES, SCHOOL_DAY, Kind
+from demo.world.mix import Mix
 from demo.world.people import TENANT_SHARE, YEAR, Population
 from demo.world.stories import Happening, Plan
 
 Floats = npt.NDArray[np.float64]
-NEED_SCALE = 0.5  # of RISK section 2's need: planted stories bring the rest of the outcomes
-UP = (0.10 * NEED_SCALE, 1.5, 0.0, 0.5)  # transitions a year from each state to a worse one
+UP = (0.10, 1.5, 0.0, 0.5)  # transitions a year from each state to a worse one; the first times the mix's need
 DOWN = (0.0, 2.0, 2.2, 2.0)
-REFERRAL_HAZARD = (0.038, 0.15, 0.8, 0.15)  # per child-year by state
-NEED_SHARE = (0.27, 0.4, 0.7, 0.35)  # of referrals go on to need or plan, by state
-PLAN_SHARE = (0.10, 0.15, 0.25, 0.15)  # of those, to a protection plan
+PLAN_SHARE = (0.10, 0.15, 0.25, 0.15)  # of referrals that go on to need or plan, to a protection plan
+TRIGGER_DAYS = 3.0  # a graver event leads to a referral within so many
 SIBLING_SHARE = 0.5  # of siblings are referred with a child
 SUMMER = (198, 238)  # days of the year, counted from 7 January, without school
 TERM_FACTOR = 1.6  # a year's events of a school happen on about 190 of its days, and some are bunched
@@ -46,8 +46,8 @@ class Episode:
 class Background:
     """Draws background events, referrals and episodes."""
 
-    def __init__(self, population: Population, plan: Plan, random: np.random.Generator) -> None:
-        self.population, self.plan, self.random = population, plan, random
+    def __init__(self, population: Population, plan: Plan, random: np.random.Generator, mix: Mix) -> None:
+        self.population, self.plan, self.random, self.mix = population, plan, random, mix
         count = len(population.households)
         self.frail = random.gamma(0.7, 1 / 0.7, count)
         self.quiet = np.zeros((TOTAL_DAYS, count), bool)
@@ -69,14 +69,16 @@ class Background:
             if story.kind == "recovery":
                 self._story_outcome(story.household, story.onset, story.closed)
         self._referrals()
+        if any(self.mix.triggered):
+            self._triggered()
 
     def _states(self) -> npt.NDArray[np.int8]:
         count = len(self.frail)
         path = np.zeros((TOTAL_DAYS, count), np.int8)
-        share = np.array([0.0, 0.036, 0.019, 0.014]) * NEED_SCALE
+        share = np.array([0.0, 0.036, 0.019, 0.014]) * self.mix.need
         share[0] = 1 - share.sum()
         state = np.asarray(self.random.choice(4, count, p=share), np.int8)
-        rate_up, rate_down = np.array(UP) / YEAR, np.array(DOWN) / YEAR
+        rate_up, rate_down = np.array([UP[0] * self.mix.need, *UP[1:]]) / YEAR, np.array(DOWN) / YEAR
         for day in range(TOTAL_DAYS):
             state[self.still] = 0
             up = rate_up[state] * np.where(state == 0, self.frail, 1.0)
@@ -144,15 +146,21 @@ class Background:
 
     def _referrals(self) -> None:
         children = [p for p in self.population.people if p.role == "child"]
+        interplay = Interplay(self.happenings, len(self.frail)) if self.mix.interacting else None
         for child in children:
             low, high = max(0, child.born_day + 1), min(TOTAL_DAYS, child.born_day + int(18 * YEAR))
             if high <= low:
                 continue
             states = self.states[low:high, child.household]
-            hazard = np.array(REFERRAL_HAZARD)[states] * max(0.3, min(3.0, self.frail[child.household])) ** 0.3 / YEAR
+            hazard = (
+                np.array(self.mix.referral)[states] * max(0.3, min(3.0, self.frail[child.household])) ** 0.3 / YEAR
+            )
             hazard *= ~self.quiet[low:high, child.household]
             if child.household in self.plan.calm:
                 hazard *= 0.0  # a story's family has its story's outcome and no other
+            if interplay is not None:
+                age = (np.arange(low, high) - child.born_day) / YEAR
+                hazard *= interplay.factor(child.household, range(low, high), age)
             for offset in np.nonzero(self.random.random(high - low) < hazard)[0]:
                 day = low + int(offset) + self.random.uniform(0.38, 0.7)
                 self._refer(child.id, day, int(states[offset]))
@@ -160,12 +168,23 @@ class Background:
                     if sibling.id != child.id and 0 <= sibling.age(day) < 18 and self.random.random() < SIBLING_SHARE:
                         self._refer(sibling.id, day + 0.01, int(states[offset]))
 
+    def _triggered(self) -> None:
+        """Referrals that graver events lead to."""
+        for happening in [h for h in self.happenings if BY_NAME[h.kind].severity >= 2]:
+            state = int(self.states[int(happening.day), happening.household])
+            if self.random.random() >= self.mix.triggered[state] or happening.kind == "referral":
+                continue
+            day = happening.day + self.random.uniform(0.05, TRIGGER_DAYS)
+            children = [c for c in self.population.children(happening.household) if 0 <= c.age(day) < 18]
+            if children:
+                self._refer(children[self.random.integers(len(children))].id, day, state)
+
     def _refer(self, person: int, day: float, state: int, closed: float = 0.0, *, surely: bool = False) -> None:
         if self._open[person] > day or day >= TOTAL_DAYS:
             return
         household = self.population.people[person].household
         self.happenings.append(Happening(day, household, person, "referral"))
-        chance = 0.0 if household in self.plan.busy else NEED_SHARE[state]
+        chance = 0.0 if household in self.plan.busy else self.mix.goes_on[state]
         if not surely and self.random.random() >= chance:
             return
         known = day + self.random.uniform(10, 65)  # assessment: at most 45 working days

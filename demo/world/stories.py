@@ -12,19 +12,15 @@ import numpy as np
 
 from demo.world.base import BACKFILL_DAYS, LIVE_DAYS, TAIL_DAYS, TOTAL_DAYS
 from demo.world.kinds import BY_NAME, LOW, RULE_COUNTS, Kind
+from demo.world.mix import Mix
 from demo.world.people import Person, Population
 from schemas.event import AGENCY_KINDS
 
-PER_YEAR = {"slow": 30, "sudden": 16, "lookalike": 30}
-"""Stories that end in one year; the same density in backfill, live and the tail, so that all is judged alike."""
-RECOVERIES = 20  # end in live; as many again in backfill
-BUSY_SHARE = 0.41  # of families: more than ten for each planted story
 LIVE_FROM = 45  # days into live before the first planted story ends: the opening caseload is judged apart
 WRONG_LINKS = 2
 MISTAKEN = ("asb", "missing", "asb", "missing", "da_serious", "da_serious")  # written on another child's file
 BUSY_PER_YEAR = 4.4  # events: over two years about as many as a planted story has
-SLOW_SIZES = ((3, 0.03), (4, 0.05), (5, 0.10), (6, 0.15), (7, 0.20), (8, 0.20), (9, 0.15), (10, 0.12))
-"""Events in a slow story and their share; 3 to 10 as in RISK section 2, fewer of the very short."""
+SIZES = range(3, 11)  # events in an accumulation, RISK section 2
 QUIET_BEFORE = 185  # days without other events, so that no agency's own rule is near
 SUDDEN_PAIRS = (
     ("da_serious", "injury_unexplained"), ("da_serious", "self_harm"), ("da_serious", "eviction_notice"),
@@ -81,9 +77,10 @@ class Plan:
 
 
 class _Planner:
-    def __init__(self, population: Population, random: np.random.Generator) -> None:
+    def __init__(self, population: Population, random: np.random.Generator, mix: Mix) -> None:
         self.population = population
         self.random = random
+        self.mix = mix
         self.scale = len(population.households) / 2000
         self.plan = Plan([], {}, [])
         order = [int(h) for h in random.permutation(len(population.households))]
@@ -92,10 +89,10 @@ class _Planner:
         self.all = plain
 
     def make(self) -> Plan:
-        for kind, yearly in PER_YEAR.items():
+        for kind, yearly in (("slow", self.mix.slow), ("sudden", self.mix.sudden), ("lookalike", self.mix.lookalike)):
             for end in self._ends(yearly):
                 self._story(kind, end)
-        for i in range(2 * self._count(RECOVERIES)):
+        for i in range(2 * self._count(self.mix.recoveries)):
             self._recovery(live=i % 2 == 0)
         self._unheld()
         self._busy()
@@ -103,10 +100,10 @@ class _Planner:
         return self.plan
 
     def _count(self, number: float) -> int:
-        return max(2, round(number * self.scale))
+        return max(2, round(number * self.scale)) if number else 0
 
-    def _ends(self, yearly: int) -> list[float]:
-        """End days: uniform in backfill, live and tail, with the right number in each."""
+    def _ends(self, yearly: float) -> list[float]:
+        """End days: the same density in backfill, live and tail, so that all is judged alike."""
         live, end = float(BACKFILL_DAYS), float(BACKFILL_DAYS + LIVE_DAYS)
         spans = (
             (150.0, live - 5, self._count(yearly * 1.6)),
@@ -141,8 +138,7 @@ class _Planner:
             story = self._sudden(household, end)
         else:
             start = end - self.random.uniform(120, self._longest(end))
-            sizes, shares = zip(*SLOW_SIZES, strict=True)
-            size = int(self.random.choice(sizes, p=shares))
+            size = int(self.random.choice(SIZES, p=self.mix.sizes))
             pace = 0.6 if kind == "slow" else 1.0  # concerns thicken towards an outcome; a look-alike's do not
             story = Story(kind, household, start, end, self._low_events(household, (start, end - 2), size, pace))
         self.plan.stories.append(story)
@@ -253,7 +249,9 @@ class _Planner:
 
     def _busy(self) -> None:
         """Families with much contact and no escalation: one or two agencies, or good news in between."""
-        free = [h for h in self.all if h not in self.plan.calm][: round(BUSY_SHARE * len(self.population.households))]
+        free = [h for h in self.all if h not in self.plan.calm][
+            : round(self.mix.busy * len(self.population.households))
+        ]
         for household in free:
             drawn = AREAS[self.random.integers(len(AREAS))]
             areas = tuple(agency for agency in drawn if self._can(household, agency)) or ("health",)
@@ -296,14 +294,15 @@ def _live(day: float) -> bool:
     return BACKFILL_DAYS <= day < BACKFILL_DAYS + LIVE_DAYS
 
 
-def plan(population: Population, random: np.random.Generator) -> Plan:
+def plan(population: Population, random: np.random.Generator, mix: Mix) -> Plan:
     """Chooses families and writes their stories.
 
     Args:
         population: Everyone.
         random: The stream to draw from.
+        mix: How many of each.
 
     Returns:
         Stories in order of kind and end, busy families, and the silences around stories.
     """
-    return _Planner(population, random).make()
+    return _Planner(population, random, mix).make()

@@ -17,6 +17,7 @@ from demo.world.council import Council
 from demo.world.events import Chronicle, WorldEvent, WorldStatus, chronicle
 from demo.world.homes import Homes
 from demo.world.hospital import Hospital
+from demo.world.mix import PLANTED, Mix
 from demo.world.needs import Background
 from demo.world.people import Person, Population
 from demo.world.police import Police
@@ -31,8 +32,15 @@ AGENCIES: Final[dict[str, type[Maker]]] = {
 class World:
     """A partnership of five agencies, its families, what happened to them, and what each agency holds."""
 
-    def __init__(self, seed: int = 7, families: int = 2000) -> None:
-        self.seed, self.families = seed, families
+    def __init__(self, seed: int = 7, families: int = 2000, mix: Mix = PLANTED) -> None:
+        """Choose a world; nothing is made yet.
+
+        Args:
+            seed: Everything random comes of it.
+            families: How many.
+            mix: How much is planted and how much only happens.
+        """
+        self.seed, self.families, self.mix = seed, families, mix
 
     @cached_property
     def population(self) -> Population:
@@ -42,8 +50,8 @@ class World:
     @cached_property
     def chronicle(self) -> Chronicle:
         """What happened."""
-        plan = stories.plan(self.population, rng(self.seed, "stories"))
-        background = Background(self.population, plan, rng(self.seed, "needs"))
+        plan = stories.plan(self.population, rng(self.seed, "stories"), self.mix)
+        background = Background(self.population, plan, rng(self.seed, "needs"), self.mix)
         background.draw()
         return chronicle(self.population, plan, background, rng(self.seed, "events"))
 
