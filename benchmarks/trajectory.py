@@ -1,9 +1,10 @@
 """Where scores and demand were said to be heading, and where they went: the product's watch over synthetic years.
 
-Runs the watch as `benchmarks.alerts` does and takes every forecast it keeps; when its time has come the household is
-scored anew from the facts known then, by the weights published then. Peers are "same as now" for a household, and for
-demand the last period, the same season last year and the mean of a year, from weeks of which all is known.
-Usage: SEEDS="1 2 3" FAMILIES=4000 python -m benchmarks.trajectory; the last line is JSON.
+Runs the watch as benchmarks/watching.py does and takes every forecast it keeps; when its time has come the household
+is scored anew from the facts known then, by the weights published then. Peers are "same as now" for a household, and
+for demand the last period, the same season last year and the mean of a year, from weeks of which all is known.
+Usage: SEEDS="1 2 3" FAMILIES=4000 MIX=natural python -m benchmarks.trajectory (or MIX=planted, the demo's world); the
+last line is JSON.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any, Final
 
-from benchmarks.alerts import Run
+from benchmarks.watching import Run
+from demo.world import World
 from demo.world.base import END_MS, START_MS, T0_MS
+from demo.world.mix import NATURAL, PLANTED
 from streams.insights import demand
 from streams.insights.caseload import WEEK_MS
 from streams.risk.household import read
@@ -29,10 +32,10 @@ LOWER: Final = {"gain"}  # of a figure of which more is better, the worst seed i
 class Judged(Run):
     """A run that keeps what was said and what came of it."""
 
-    def __init__(self, seed: int, families: int) -> None:
-        super().__init__(seed, families=families)
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
         self.ends: list[list[tuple[Line, int, int]]] = [[] for _ in WEEKS]  # what was said, level then, level now
-        self.demand: list[tuple[int, demand.PublishedDemand]] = []
+        self.demand: list[tuple[int, demand.PublishedDemand, dict[str, int]]] = []  # when, table, level by kind
         self._ahead: list[tuple[int, int, bytes, int, Line, int]] = []
         self._published: demand.PublishedDemand | None = None
         self._seen: set[tuple[bytes, int]] = set()
@@ -75,7 +78,8 @@ class Judged(Run):
             "alerts": {"mash": weekly(self._raised(), now, since=T0_MS)},
         }
         self._published = demand.publish_demand(self._published, counts, now)
-        self.demand.append((now, self._published))
+        levels = {kind: demand.level(teams["mash"], kind) for kind, teams in counts.items()}
+        self.demand.append((now, self._published, levels))
 
     def _raised(self) -> list[int]:
         return [n.raised_at for n in self.notices
@@ -130,14 +134,14 @@ def of_demand(run: Judged) -> dict[str, float]:
         for horizon, weeks in enumerate(WEEKS):
             errors: list[tuple[float, ...]] = []
             inside = 0
-            for now, published in run.demand:
+            for now, published, levels in run.demand:
                 week = demand.week_of(now) - demand.week_of(START_MS)
                 if now + weeks * WEEK_MS > END_MS:
                     break
                 true = sum(came[week : week + weeks])
                 low, high = published.said[-1].bands[demand.KINDS.index(kind)][horizon]
                 inside += low <= 1000 * true <= high
-                expected = (published_expected(run, kind, now) * weeks) / 1000
+                expected = levels[kind] * weeks / 1000
                 errors.append(tuple(abs(value - true) for value in (expected, *naive(came, week, weeks))))
             means = [sum(column) / len(errors) for column in zip(*errors, strict=True)]
             found |= {f"{name}_mae_{weeks}w": means[0], f"{name}_cover_{weeks}w": inside / len(errors)}
@@ -160,19 +164,14 @@ def naive(came: Sequence[int], week: int, weeks: int) -> tuple[float, float, flo
     )
 
 
-def published_expected(run: Judged, kind: str, now: int) -> int:
-    """Expected count a week that was published, before rounding, in thousandths: the middle of its band."""
-    band = next(p for at, p in run.demand if at == now).said[-1].bands[demand.KINDS.index(kind)][0]
-    return sum(band) // 2 // WEEKS[0]
-
-
 def main() -> None:
-    """Run the seeds in SEEDS (1 2 3 without) over FAMILIES families (4000 without)."""
+    """Run the seeds in SEEDS (1 2 3 without) over FAMILIES families (4000 without) of a MIX (natural without)."""
     seeds = [int(word) for word in os.environ.get("SEEDS", "1 2 3").replace(",", " ").split()]
     families = int(os.environ.get("FAMILIES", "4000"))
+    mix = {"natural": NATURAL, "planted": PLANTED}[os.environ.get("MIX", "natural")]
     by_seed: dict[int, dict[str, Any]] = {}
     for seed in seeds:
-        run = Judged(seed, families)
+        run = Judged(World(seed, families, mix))
         run.backfill()
         run.live()
         figures = {**of_scores(run), **of_demand(run), "gone": run.gone}
