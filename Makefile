@@ -9,7 +9,7 @@ RUN := .venv/bin
 STAMP := .venv/.installed
 TYPED_AT := $(shell date +%s.%N)
 
-.PHONY: help install demo test check check-long graph chaos offline profile bench-engine bench-latency bench-growth bench-recovery bench-linkage bench-alerts bench-encoding bench-attacks
+.PHONY: help install demo test check check-long graph chaos offline profile bench-engine bench-latency bench-growth bench-recovery bench-linkage bench-alerts bench-trajectory bench-encoding bench-attacks
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -60,5 +60,5 @@ $(PEERS): $(STAMP) benchmarks/peers/requirements.txt
 
 bench-engine bench-linkage: $(PEERS)
 bench-attacks: ARGUMENTS := $(if $(WRITE),--write "$(WRITE)")
-bench-engine bench-latency bench-growth bench-recovery bench-linkage bench-alerts bench-encoding bench-attacks: install ## one table and a last line of JSON
+bench-engine bench-latency bench-growth bench-recovery bench-linkage bench-alerts bench-trajectory bench-encoding bench-attacks: install ## one table and a last line of JSON
 	@$(RUN)/python -m benchmarks.$(@:bench-%=%) $(ARGUMENTS)

@@ -144,7 +144,7 @@ AGENTS: tuple[Agent, ...] = (
 )  # fmt: skip
 
 VIEWS_KINDS: tuple[View, ...] = (
-    View("household", "a household's score, factors and members by own pseudonyms"),
+    View("household", "a household's score, where it is heading, factors and members by own pseudonyms"),
     View("link", "what holds the people of a household together, by field and own pseudonyms"),
     View("insight", "aggregate tables, published weekly, small numbers suppressed"),
     View("freshness", "how far each feed is behind"),

@@ -13,7 +13,7 @@ import msgspec
 
 from schemas.alert import UNREAD
 from schemas.profile import Profile as WireProfile
-from streams import insights, reviewing
+from streams import demand, insights, reviewing
 from streams.alerting.grouping import parted
 from streams.alerting.notice import Notice
 from streams.linkage.graph import Kind, LinkDelta
@@ -173,6 +173,8 @@ def advance(p: Partnership, now: int, *, tick: bool) -> None:
         _tell_caseload(p, now)
         if (table := reviewing.quality(p, now)) is not None:
             p.tell("insight:links", msgspec.json.decode(table), now)
+        if (table := demand.table(p, now)) is not None:
+            p.tell("insight:demand", msgspec.json.decode(table), now)
 
 
 def _say(p: Partnership, notices: Iterable[Notice]) -> None:
@@ -220,7 +222,8 @@ def _show(p: Partnership, household: bytes, now: int, *, always: bool = False) -
         held.setdefault(p.tables["records"][rid].agency, []).append(rid)
     readers = tuple([Reader(agency, agencies[agency].rung, tuple(held[agency])) for agency in sorted(held)])
     model, reasons = p.watch.reasons(household, now)
-    p.emit("household", "", HouseholdOut(household, now, readers, score_ppm, model, reasons, p.behind(now)))
+    outlook = p.watch.outlook(household, now)
+    p.emit("household", "", HouseholdOut(household, now, readers, score_ppm, model, reasons, p.behind(now), outlook))
 
 
 def _hide(p: Partnership, household: bytes, before: int | None, now: int) -> None:

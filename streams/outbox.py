@@ -19,7 +19,9 @@ from schemas.alert import Alert, AlertFactor, AlertState, Direction, FeedLag
 from schemas.dead_letter import SEAL_INFO
 from streams.alerting.notice import Notice, Part
 from streams.keys import Keyring
-from streams.linkage.explain import Line
+from streams.linkage.explain import Line as Evidence
+from streams.risk.foresight import Outlook
+from streams.risk.trajectory import WEEKS, Line
 from streams.state import Out
 
 RUNG_AGENCIES: Final = 1  # which agency and whom to call
@@ -66,6 +68,7 @@ class HouseholdOut(msgspec.Struct, frozen=True, array_like=True):
     model: str = ""
     factors: tuple[Part, ...] = ()
     behind: tuple[tuple[str, int], ...] = ()
+    outlook: Outlook | None = None
 
 
 class SuggestionOut(msgspec.Struct, frozen=True, array_like=True):
@@ -81,7 +84,7 @@ class SuggestionOut(msgspec.Struct, frozen=True, array_like=True):
     link: int = 0
     why: str = ""
     rival: str = ""
-    lines: tuple[Line, ...] = ()
+    lines: tuple[Evidence, ...] = ()
 
 
 class Joined(msgspec.Struct, frozen=True, array_like=True):
@@ -92,7 +95,7 @@ class Joined(msgspec.Struct, frozen=True, array_like=True):
     agencies: tuple[str, str]
     why: str
     link: int = 0
-    lines: tuple[Line, ...] = ()
+    lines: tuple[Evidence, ...] = ()
 
 
 class JoinsOut(msgspec.Struct, frozen=True, array_like=True):
@@ -228,9 +231,17 @@ class Cutter:
                                           "behind": _behind(body.behind)}  # fmt: skip
                 if reader.rung >= RUNG_SUMMARY:
                     fields["score_ppm"] = body.score_ppm
+                    if body.outlook is not None:
+                        fields["trajectory"] = self._trajectory(reader.agency, body.outlook)
                 text = msgspec.json.encode(fields).decode()
             messages.append(self._row(reader.agency, "household", key, body.as_of_at, text))
         return messages
+
+    def _trajectory(self, agency: str, outlook: Outlook) -> dict[str, Any]:
+        """Where a household and its children are heading, by this agency's own ids."""
+        people = {self.entity_id(agency, person): _lines(lines) for person, lines in outlook.people}
+        return {"level_ppm": outlook.level_ppm, "weeks": WEEKS, "household": _lines(outlook.household),
+                "people": people}  # fmt: skip
 
     def _suggestion(self, out: Out) -> list[Message]:
         body = msgspec.msgpack.decode(out.body, type=SuggestionOut)
@@ -313,7 +324,12 @@ def _behind(feeds: tuple[tuple[str, int], ...]) -> list[FeedLag]:
     return [{"agency": agency, "behind_s": behind_s} for agency, behind_s in feeds]
 
 
-def _evidence(lines: tuple[Line, ...]) -> list[dict[str, Any]]:
+def _lines(lines: tuple[Line, ...]) -> dict[str, list[int]]:
+    """Lines by name: one value a horizon, ppm."""
+    return {f"{name}_ppm": [getattr(line, name) for line in lines] for name in Line._fields}
+
+
+def _evidence(lines: tuple[Evidence, ...]) -> list[dict[str, Any]]:
     """Lines of evidence by name and level, in milli-bits; no value is in them."""
     return [
         {"name": line.name, "level": line.level, "person_milli": line.person, "rival_milli": line.rival}

@@ -20,7 +20,7 @@ from schemas.envelope import PAYLOAD_KEY_INFO
 from schemas.profile import AGE_BANDS
 from streams import controls, insights, linkage, presence, registers
 from streams.alerting.schedule import Roll
-from streams.alerting.watch import SPECS as WATCH_SPECS
+from streams.alerting.watch import FIRST_SPECS as WATCH_SPECS
 from streams.alerting.watch import Watch
 from streams.controls import ControlRow, Controls
 from streams.keys import Keyring
@@ -34,6 +34,7 @@ from streams.presence.directory import Directory
 from streams.presence.directory import Team as PresenceTeam
 from streams.records import Feed, Record, SealedKey, Version, share
 from streams.risk.contribution import Contribution, Profile
+from streams.risk.foresight import FORESIGHT_SPECS
 from streams.state import Out, Spec, Tables
 
 ORPHAN_MS: Final = topology.RETENTION_S * 1000  # an event waits this long for its record
@@ -57,6 +58,8 @@ SPECS: Final[tuple[Spec, ...]] = (
     *linkage.REVIEW_SPECS,
     *insights.LINK_SPECS,
     *controls.SPECS,
+    *FORESIGHT_SPECS,
+    *insights.DEMAND_SPECS,
 )
 
 _pack = msgspec.msgpack.Encoder().encode

@@ -1,6 +1,7 @@
 """The inbox in Redis: the newest state of each alert and presence notice of a team, and that something changed.
 
-Beside them the rows of the agency's own views that a page shows: suggested links, and what holds people together.
+Beside them the rows of the agency's own views that a page shows: suggested links, what holds people together, where
+households are heading, and demand.
 
 Decides how messages are kept beside the desk and how a lost Redis shows. Everything here is made from the team's
 topics and the audit and is rebuilt from them; pseudonyms only, never a name.
@@ -20,6 +21,7 @@ NOTICES_MAX = 500  # presence notices kept a team
 CHANGES_MAX = 1_000  # changes that a dropped page can resume from; one that is further behind reads the list anew
 SUGGESTIONS_MAX = 20_000  # suggestions kept, about 1 kB each; beyond, the weakest go
 LINKS_MAX = 20_000  # households kept whose links are explained; beyond, whichever
+HOUSEHOLDS_MAX = 20_000  # households kept of which it is said where they are heading; beyond, whichever
 CLOSED = ("cleared", "retracted")
 OWN = "=agency"
 """Stands for a team where something is the whole agency's: no topic, hence no team, can have this name."""
@@ -45,6 +47,8 @@ class Keys(NamedTuple):
     suggestions: str
     ranks: str
     links: str
+    households: str
+    insights: str
 
 
 def keys(agency: str, team: str) -> Keys:
@@ -118,6 +122,12 @@ class Writer:
                 pipe.zadd(at.ranks, {key: body.get("link_milli", 0)})
         elif row["kind"] == "link":
             pipe.hdel(at.links, key) if body is None else pipe.hset(at.links, key, msgspec.msgpack.encode(body))
+        elif row["kind"] == "household":
+            said = None if body is None else {name: body[name] for name in ("trajectory", "as_of_at") if name in body}
+            known = said is not None and "trajectory" in said
+            pipe.hset(at.households, key, msgspec.msgpack.encode(said)) if known else pipe.hdel(at.households, key)
+        elif row["kind"] == "insight" and body is not None:
+            pipe.hset(at.insights, key, msgspec.msgpack.encode(body))
         pipe.hset(at.offsets, place, next_offset)
         pipe.execute()
         if row["kind"] == "suggestion" and self._redis.zcard(at.ranks) > SUGGESTIONS_MAX:
@@ -125,6 +135,8 @@ class Writer:
                 self._redis.hdel(at.suggestions, weakest)
         elif row["kind"] == "link" and self._redis.hlen(at.links) > LINKS_MAX:
             self._redis.hdel(at.links, self._redis.hrandfield(at.links))
+        elif row["kind"] == "household" and self._redis.hlen(at.households) > HOUSEHOLDS_MAX:
+            self._redis.hdel(at.households, self._redis.hrandfield(at.households))
 
     def skip(self, team: str, place: str, next_offset: int) -> None:
         """Pass over a message that could not be read."""
@@ -214,6 +226,16 @@ class Reader:
     async def links(self, household: str) -> dict[str, Any] | None:
         """What holds the people of a household together, as it was when an alert last spoke of it."""
         row = await self._redis.hget(keys(self._agency, OWN).links, household)
+        return None if row is None else msgspec.msgpack.decode(row)
+
+    async def household(self, household: str) -> dict[str, Any] | None:
+        """Where a household is heading, as it was last said."""
+        row = await self._redis.hget(keys(self._agency, OWN).households, household)
+        return None if row is None else msgspec.msgpack.decode(row)
+
+    async def insight(self, table: str) -> dict[str, Any] | None:
+        """The newest of the aggregate tables of this name."""
+        row = await self._redis.hget(keys(self._agency, OWN).insights, table)
         return None if row is None else msgspec.msgpack.decode(row)
 
     async def fed_at(self, team: str) -> int | None:

@@ -42,6 +42,9 @@ SUGGESTION_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
 LINK_FIELDS: Final[tuple[tuple[str, ...], ...]] = ((), (), (), ("people", "as_of_at"), ())
 """What holds people together is evidence throughout: nothing of it below the summary."""
 
+HOUSEHOLD_FIELDS: Final[tuple[tuple[str, ...], ...]] = ((), (), (), ("trajectory", "as_of_at"), ())
+"""Where a household is heading is made of its score: nothing of it below the summary."""
+
 
 def cut_alert(alert: Mapping[str, Any], rung: int) -> dict[str, Any]:
     """Fields of an alert that a rung shows, and no others.
@@ -77,6 +80,11 @@ def cut_links(row: Mapping[str, Any], rung: int) -> dict[str, Any]:
     if rung < RECORDS:
         cut["people"] = [[{**pair, "records": []} for pair in pairs] for pairs in cut.get("people", ())]
     return cut
+
+
+def cut_household(row: Mapping[str, Any], rung: int) -> dict[str, Any]:
+    """Fields of where a household is heading that a rung shows, and no others."""
+    return _cut(row, HOUSEHOLD_FIELDS, rung, cut_before=True)
 
 
 def _cut(

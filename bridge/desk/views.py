@@ -13,12 +13,12 @@ from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bridge.desk import pages
+from bridge.desk import ahead, pages
 from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, render, signed_in, team_of
 from bridge.desk.evidence import own_records, pairs
 from bridge.desk.inbox import CLOSED, Taken
 from bridge.desk.respond import NotSent, acknowledgement
-from bridge.desk.rungs import RECORDS, cut_alert, cut_links, cut_presence
+from bridge.desk.rungs import RECORDS, cut_alert, cut_household, cut_links, cut_presence
 from bridge.desk.sessions import csrf_fits
 
 RECENT_MS: Final = 24 * 3600 * 1000  # presence shown above the inbox; all of it has a page
@@ -126,6 +126,17 @@ async def presence(request: Request) -> Response:
     return render("presence.html", {**await frame(request, user, team), **context})
 
 
+async def demand(request: Request) -> Response:
+    """How much work to expect, by team: aggregate and small numbers withheld, so for every user."""
+    user = await signed_in(request)
+    desk = desk_of(request)
+    team = next((team for team in user.account.teams if team in desk.config.teams), None)
+    if team is None:
+        return RedirectResponse("/no-team", status_code=303)
+    kinds = ahead.demand(await desk.inbox.insight("demand"), desk.config)
+    return render("demand.html", {**await frame(request, user, team), "kinds": kinds, "page": "demand"})
+
+
 async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:
     desk = desk_of(request)
     taken = await desk.inbox.taken(team)
@@ -183,8 +194,10 @@ async def _alert_page(
     names = await _names(desk, user, "alert", team, [cut, joined])
     taken = (await desk.inbox.taken(team)).get(message["alert_id"])
     row = pages.row(cut, names, taken, desk.config, desk.now())
+    said = cut_household(await desk.inbox.household(message["household"]) or {}, user.account.rung)
+    heading = ahead.heading(said, desk.now()) if row.open else None
     context = {**await frame(request, user, team), "row": row, "people": pairs(links, names, desk.config),
-               "problem": problem, "page": "alert"}  # fmt: skip
+               "ahead": heading, "problem": problem, "page": "alert"}  # fmt: skip
     return render("alert.html", context, 503 if problem else 200)
 
 

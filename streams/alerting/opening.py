@@ -18,6 +18,7 @@ from streams.alerting.rules import Rules
 from streams.risk.contribution import Contribution
 from streams.risk.examples import GAP_MS, take, weight_at_tick
 from streams.risk.features import DAY_MS, MICRO, sums, vector
+from streams.risk.foresight import Foresight
 from streams.risk.golive import CANDIDATES, GRID_MS, TUNE_MS, WARM_MS, Cursor, Walk, choose, raises
 from streams.risk.household import REFERRAL, Facts, Household, read
 from streams.risk.model import score
@@ -39,12 +40,13 @@ def teaches(contribution: Contribution) -> bool:
 class Opening:
     """The phases between backfill and live."""
 
-    def __init__(self, tables: Any, facts: Facts, scholar: Scholar) -> None:
-        """Bind the tables `golive` and `watches`, the facts and the scholar."""
+    def __init__(self, tables: Any, facts: Facts, scholar: Scholar, foresight: Foresight) -> None:
+        """Bind the tables `golive` and `watches`, the facts, the scholar and the foresight."""
         self._cursors: MutableMapping[bytes, Cursor] = tables["golive"]
         self._watches: MutableMapping[bytes, Watched] = tables["watches"]
         self._facts = facts
         self._scholar = scholar
+        self._foresight = foresight
         self._walk: Walk | None = None
         self._order: list[bytes] | None = None
         self._read: dict[bytes, Household] = {}
@@ -167,12 +169,14 @@ class Opening:
         for key in batch:
             household = self._household(key)
             children += len(household.children)
+            self._foresight.study_past(household, self._scholar.model, cursor.started_at)
             scores = self._past(household, cursor.started_at)
             for place, count in enumerate(raises(scores, round(rules.clear_ratio * MICRO), _dwell(rules))):
                 counts[place] += count
         if batch:
             self._move(key=batch[-1], counts=tuple(counts), children=children)
             return None
+        self._foresight.settle()
         self._move(phase="opening", key=b"")
         if rules.raise_at:
             return round(rules.raise_at * MICRO)

@@ -27,6 +27,7 @@ from streams.risk import steer
 from streams.risk.contribution import Contribution
 from streams.risk.examples import TICK_MS, Example, Resolved, take, weight_at_tick
 from streams.risk.features import DAY_MS, vector
+from streams.risk.foresight import FORESIGHT_SPECS, Foresight, Outlook
 from streams.risk.golive import Cursor
 from streams.risk.household import Facts
 from streams.risk.learn import Learned
@@ -71,7 +72,7 @@ class Clock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     swept: bytes = b""
 
 
-SPECS: Final = (
+FIRST_SPECS: Final = (
     Spec("watches", Watched),
     Spec("alerts", Alert),
     Spec("episodes", Episodes),
@@ -85,6 +86,8 @@ SPECS: Final = (
     Spec("alert_rules", RulesRow),
     Spec("clock", Clock),
 )
+SPECS: Final = (*FIRST_SPECS, *FORESIGHT_SPECS)
+"""All tables of a watch. A partnership lists them in two places: a table's number never changes."""
 
 
 class Watch:
@@ -105,7 +108,8 @@ class Watch:
         self._rules_rows: MutableMapping[bytes, RulesRow] = tables["alert_rules"]
         self._clocks: MutableMapping[bytes, Clock] = tables["clock"]
         self._scholar = Scholar(tables, facts)
-        self._opening = Opening(tables, facts, self._scholar)
+        self._foresight = Foresight(tables)
+        self._opening = Opening(tables, facts, self._scholar, self._foresight)
         self._keeper = Keeper(key, tables, facts, self._scholar)
         self._roll: Roll | None = None
         self._rules: Rules | None = None
@@ -113,6 +117,7 @@ class Watch:
     def ready(self) -> None:
         """Make what is derived from the rows."""
         self._configure()
+        self._foresight.ready()
         self._opening.ready()
         self._keeper.ready()
         self._roll = None
@@ -142,6 +147,11 @@ class Watch:
     def phase(self) -> str:
         """`backfill`, `sweep`, `tuning`, `opening` or `live`."""
         return self._opening.cursor.phase
+
+    @property
+    def live_at(self) -> int:
+        """When going live began (ms), 0 before."""
+        return self._opening.cursor.started_at
 
     @property
     def sweeping(self) -> bool:
@@ -211,6 +221,7 @@ class Watch:
         self._changed(old | new)
         if self._roll is not None:
             self._roll.exchange(old, new)
+        self._foresight.forget(old - new)
         self._keeper.regroup(before, after, now, committed_at)
         if self.phase != "live":
             self._opening.changed(old | new, moved=True)
@@ -231,6 +242,7 @@ class Watch:
             self._go_live(self._rules, now)
             return self._keeper.said()
         self._scholar.resolve(now)
+        self._foresight.resolve(now, self.model, self._keeper.household)
         budget = self._budget(self._rules)
         self._steer(steer.fill(self._steerings[ONLY], now, budget))
         if now >= self._clock.published_at + self._rules.publish_days * DAY_MS:
@@ -256,6 +268,11 @@ class Watch:
         _, known, scored = self._keeper.sight(household, now)
         return self.model.name, explain(self.model, known, scored, now)
 
+    def outlook(self, household: bytes, now: int) -> Outlook | None:
+        """Where a household and its children are heading; None where it scores too little to say."""
+        _, known, scored = self._keeper.sight(household, now)
+        return self._foresight.outlook(self.model, known, scored.sums, now)
+
     def score_ppm(self, household: bytes, now: int) -> int | None:
         """What a household scores now; None where there is no such household."""
         _, known, scored = self._keeper.sight(household, now)
@@ -280,6 +297,7 @@ class Watch:
             "copied": told.copied,
             "unread": told.unread,
             "moved": told.moved,
+            "forecasts_gone": self._foresight.tally.gone,
         }
 
     def _changed(self, households: Iterable[bytes]) -> None:
@@ -386,6 +404,7 @@ class Watch:
         example = take(household, vector(scored.sums, len(household.children)), now, weight, tick=True)
         if weight and example is not None:
             self._scholar.take(key, example)
+        self._foresight.take(key, self.outlook(key, now), now, self._clock.children)
 
     def _count(self, children: int, now: int) -> None:
         clock = self._clock

@@ -5,9 +5,11 @@ show them (bridge/desk).
 """
 
 from streams.insights.caseload import LEVELS, SPECS, Published, body, due, level, publish
+from streams.insights.demand import DEMAND_SPECS, PublishedDemand, demand_body, demand_due, publish_demand
 from streams.insights.links import LINK_SPECS, PublishedLinks, links_body, links_due, publish_links
 
 __all__ = [
-    "LEVELS", "LINK_SPECS", "SPECS", "Published", "PublishedLinks", "body", "due", "level", "links_body", "links_due",
-    "publish", "publish_links",
+    "DEMAND_SPECS", "LEVELS", "LINK_SPECS", "SPECS", "Published", "PublishedDemand", "PublishedLinks", "body",
+    "demand_body", "demand_due", "due", "level", "links_body", "links_due", "publish", "publish_demand",
+    "publish_links",
 ]  # fmt: skip

@@ -35,6 +35,10 @@ def test_a_recovery_at_any_moment_of_a_year_changes_nothing(tmp_path: Path) -> N
         if folds % 5 == 0:
             assert _remembered(whole) == [], start
     assert folds > 50
+    (town,) = whole.partnerships.values()
+    for table in ("forecasts", "spreads", "demand_insight"):
+        assert town.tables[table], table
+    assert min(town.tables["foresight"][b"now"].resolved) > 0
 
 
 def _remembered(machine: State) -> list[bytes]:

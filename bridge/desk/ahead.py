@@ -1,0 +1,90 @@
+"""Where a household is heading, and how much work is coming, in words and tables.
+
+Decides wording and rounding only. Takes cut rows (bridge/desk/rungs.py) and published tables. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.desk import words
+from bridge.desk.config import Config
+
+NAMES = {"episodes": "New episodes of need or plan", "alerts": "Alerts raised"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One horizon of one household; the permille are of the axis of its picture."""
+
+    when: str
+    quiet: str
+    expected: str
+    low: str
+    high: str
+    low_permille: int
+    width_permille: int
+    expected_permille: int
+    quiet_permille: int
+
+
+@dataclass(frozen=True)
+class Heading:
+    """Where a household is heading, and when that was said."""
+
+    said: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Demand:
+    """One kind of work: a head of horizons, and a line a team with a cell each."""
+
+    name: str
+    weeks: tuple[str, ...]
+    lines: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def heading(cut: Mapping[str, Any], now: int) -> Heading | None:
+    """Where a household is heading; None where the rung does not reach or nothing is said.
+
+    Args:
+        cut: The household's row, cut to the user's rung.
+        now: Partnership time, ms.
+    """
+    told = cut.get("trajectory")
+    if not told:
+        return None
+    lines = [told["household"][f"{name}_ppm"] for name in ("quiet", "expected", "low", "high")]
+    scale = max(1, *(value for line in lines for value in line))
+    steps = tuple(_step(weeks, row, scale) for weeks, *row in zip(told["weeks"], *lines, strict=True))
+    return Heading(words.moment(cut["as_of_at"], now), steps)
+
+
+def _step(weeks: int, row: Sequence[int], scale: int) -> Step:
+    quiet, expected, low, high = row
+    left, middle, line = (1000 * value // scale for value in (low, expected, quiet))
+    width = max(6, 1000 * (high - low) // scale)
+    said = [words.percent(value) for value in row]
+    return Step(f"in {weeks} weeks", said[0], said[1], said[2], said[3], left, width, middle, line)
+
+
+def demand(table: Mapping[str, Any] | None, config: Config) -> tuple[Demand, ...]:
+    """Demand by kind, team and horizon, as published; a withheld cell says so."""
+    if table is None:
+        return ()
+    head = tuple(f"next {weeks} weeks" for weeks in table["weeks"])
+    return tuple(
+        Demand(NAMES.get(kind, kind), head, tuple(
+            ("All teams" if row["team"] == "total" else config.team_name(row["team"]),
+             tuple(_cell(cell) for cell in row["cells"][kind]))
+            for row in table["rows"]
+        ))
+        for kind in table["kinds"]
+    )  # fmt: skip
+
+
+def _cell(cell: Mapping[str, int] | None) -> str:
+    return "too few to show" if cell is None else f"{cell['expected']} ({cell['low']} to {cell['high']})"

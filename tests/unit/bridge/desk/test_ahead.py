@@ -1,0 +1,111 @@
+"""Where a household is heading and what work is coming: shown to whom, in which words."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bridge.desk.app import HEADERS
+from bridge.desk.inbox import OWN, keys
+from tests.unit.bridge.desk.support import HOUR_MS, NOW, Client, Made, alert, sign_in
+
+PAGE = "/alerts/" + "a1" * 16
+
+
+def household(key: str = "f00d", **fields: Any) -> dict[str, Any]:
+    """A row of the agency's views: a household's score and where it is heading."""
+    line = {"quiet_ppm": [150_000, 61_000, 9_000], "expected_ppm": [180_000, 90_000, 31_000],
+            "low_ppm": [80_000, 12_000, 2_000], "high_ppm": [412_000, 303_000, 127_000]}  # fmt: skip
+    told = {"level_ppm": 300_000, "weeks": [4, 12, 26], "household": line, "people": {}}
+    body = {"records": [], "model": "4/all", "factors": [], "score_ppm": 300_000, "trajectory": told, **fields}
+    return {"kind": "household", "key": f"household:{key}", "as_of_at": NOW - HOUR_MS, "body": json.dumps(body)}
+
+
+def demand(**cells: Any) -> dict[str, Any]:
+    cell = {"expected": 45, "low": 35, "high": 55}
+    rows = [{"team": team, "cells": {"episodes": [cell, None, cell], "alerts": [None, None, cells.get("last", cell)]}}
+            for team in ("mash", "total")]  # fmt: skip
+    body = {"table": "demand", "weeks": [4, 12, 26], "kinds": ["episodes", "alerts"], "rows": rows}
+    return {"kind": "insight", "key": "insight:demand", "as_of_at": NOW, "body": json.dumps(body)}
+
+
+@pytest.mark.parametrize("rung", range(5))
+def test_an_alert_says_where_the_household_is_heading_from_the_summary_up(
+    make: Callable[..., Made], rung: int
+) -> None:
+    made = make({"sam": rung})
+    made.arrives(household())
+    made.arrives(alert())
+    with Client(made) as client:
+        sign_in(client)
+        answer = client.get(PAGE)
+    for words in ("Where this is heading", "If nothing new is recorded", "15.0 %",
+                  "8 in 10 households end up between 8.0 % and 41.2 %"):  # fmt: skip
+        assert (words in answer.text) == (rung >= 3), words
+    assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=|<style", answer.text)
+    assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+
+
+def test_every_number_of_the_picture_is_in_a_table(desk: Made, client: Client) -> None:
+    desk.arrives(household())
+    desk.arrives(alert())
+    sign_in(client)
+    table = re.search(r'<table[^>]*aria-labelledby="ahead".*?</table>', client.get(PAGE).text, re.S)
+    assert table
+    text = re.sub(r"<svg.*?</svg>", "", table[0], flags=re.S)
+    for number in (15.0, 6.1, 0.9, 18.0, 9.0, 3.1, 8.0, 1.2, 0.2, 41.2, 30.3, 12.7):
+        assert f"{number:.1f} %" in text
+    assert 'aria-hidden="true"' in table[0]
+
+
+@pytest.mark.parametrize("last", [{**household(), "body": None}, {**household(), "body": '{"records": []}'}])
+def test_a_household_that_is_gone_or_fell_is_heading_nowhere(
+    desk: Made, client: Client, last: dict[str, Any]
+) -> None:
+    desk.arrives(household())
+    desk.arrives(last)
+    desk.arrives(alert())
+    sign_in(client)
+    assert "Where this is heading" not in client.get(PAGE).text
+
+
+def test_a_closed_alert_says_nothing_of_what_is_ahead(desk: Made, client: Client) -> None:
+    desk.arrives(household())
+    desk.arrives(alert(state="cleared"))
+    sign_in(client)
+    assert "Where this is heading" not in client.get(PAGE).text
+
+
+def test_another_household_is_not_mistaken_for_it(desk: Made, client: Client) -> None:
+    desk.arrives(household("other"))
+    desk.arrives(alert())
+    sign_in(client)
+    assert "Where this is heading" not in client.get(PAGE).text
+
+
+def test_demand_is_shown_by_team_and_what_is_withheld_says_so(desk: Made, client: Client) -> None:
+    sign_in(client)
+    assert "Nothing has been published yet" in client.get("/demand").text
+    desk.arrives(demand())
+    page = client.get("/demand")
+    assert page.text.count("45 (35 to 55)") == 6
+    assert page.text.count("too few to show") == 6
+    for words in ("New episodes of need or plan", "Alerts raised", "next 12 weeks", "All teams"):
+        assert words in page.text
+    assert 'href="/demand"' in client.get("/inbox/mash").text
+    assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=|<style", page.text)
+
+
+def test_demand_needs_a_session(desk: Made, client: Client) -> None:
+    desk.arrives(demand())
+    answer = client.get("/demand", follow_redirects=False)
+    assert answer.status_code == 303
+    assert "45" not in answer.text
+
+
+def test_keys_of_views_are_the_agencys_and_no_teams() -> None:
+    assert keys("council", OWN).households != keys("council", "mash").households
