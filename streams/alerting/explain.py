@@ -1,6 +1,6 @@
 """Why a household scores what it scores, in parts that sum to the score.
 
-Decides how 25 feature parts become a dozen reasons a worker can challenge. The parts of shared features (how much in
+Decides how feature parts become a dozen reasons a worker can challenge. The parts of shared features (how much in
 all, how sudden) go to the families that made them, in proportion; how many agencies know something stays a reason of
 its own, since that is what no single agency sees.
 """
@@ -15,15 +15,16 @@ from streams.alerting.notice import Part
 from streams.risk.contribution import Contribution
 from streams.risk.features import (
     ADVERSE,
+    AGAIN_AT,
+    AGENCIES,
     AGENCY_AT,
     BURST,
     DAY_MS,
-    DISTINCT,
-    DISTINCT_TOTAL,
     NAMES,
     PROTECTIVE,
     PROTECTIVE_TOTAL,
     RATE_120,
+    STEPPED,
     TOTAL_7,
     UNIT,
 )
@@ -31,7 +32,7 @@ from streams.risk.household import Household
 from streams.risk.model import Model, Scored, parts
 
 TOTALS: Final = (NAMES.index("total_30"), NAMES.index("total_120"), BURST)
-AGENCY_PARTS: Final = (*range(AGENCY_AT, TOTAL_7), DISTINCT, DISTINCT_TOTAL)
+AGENCY_PARTS: Final = (*range(AGENCY_AT, TOTAL_7), *range(AGAIN_AT, AGAIN_AT + AGENCIES), *STEPPED)
 SHOWN: Final = PROTECTIVE + 1  # adverse families and protective
 
 

@@ -82,8 +82,8 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label_days: int = 60
     grace_days: int = 70
     budget_per_1000_month: float = 2.0
-    over_budget: float = 1.15
-    burst_days: float = 30.0
+    over_budget: float = 1.05
+    burst_days: float = 14.0
     raise_at: float = 0.0
     clear_ratio: float = 0.7
     clear_dwell_days: int = 14

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable
 from math import log
 from typing import Final
 
-from streams.risk.features import DISTINCT, DISTINCT_TOTAL, MICRO, Sums, Vector, next_step, rates
+from streams.risk.features import MICRO, STEPPED, WIDTH, Sums, Vector, next_step, rates
 from streams.risk.model import PPM, Model
 
 SECOND_MS: Final = 1000
 LOOK_MS: Final = 60_000  # looks are at least a minute apart, as ticks are; the crossing is found to the second
-SLACK: Final = 26  # millionths of log-odds that rounding down 25 parts can add up to, and one
+SLACK: Final = WIDTH + 1  # millionths of log-odds that rounding down so many parts can add up to, and one
 
 
 def line(at_ppm: int) -> int:
@@ -45,7 +45,7 @@ def next_check(model: Model, of: Sums, x: Vector, z: int, level: int) -> int | N
     speed_of = rates(of, x)
     speed = sum([weight * speed_of[place] for weight, place in moving]) / MICRO
     wait = gap / speed if speed > 0 and gap > 0 else float("inf") if gap > 0 else 0.0
-    if model.weights[DISTINCT] or model.weights[DISTINCT_TOTAL]:
+    if any([model.weights[place] for place in STEPPED]):
         step = next_step(of)
         if step is not None:
             wait = min(wait, float(step))

@@ -1,10 +1,11 @@
-"""The 26 numbers a household is judged by, exact in any order.
+"""The 32 numbers a household is judged by, exact in any order.
 
 Decides how contributions become decayed sums and sums become features: RISK section 3, last row, without referrals
-(they write the label), with grave events (any agency's own rule is one of them) and protective volume. Each
-contribution is decayed to `now`, rounded to a fixed-point integer and only then added, so that records, people and
-households sum to the same integers in whatever order they are linked, corrected or split. Does not decide what a
-feature weighs.
+(they write the label), with grave events (any agency's own rule is one of them), protective volume, each agency's
+concern beyond its first, and social care's together with how much there is in all: the last two close half of what
+adding up loses to gradient boosting (docs/decisions.md). Each contribution is decayed to `now`, rounded to a
+fixed-point integer and only then added, so that records, people and households sum to the same integers in whatever
+order they are linked, corrected or split. Does not decide what a feature weighs.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ RATE_30: Final = LN2 / (30 * DAY_MS)  # per ms; families
 RATE_120: Final = LN2 / (120 * DAY_MS)  # per ms; totals and agencies
 PRESENT: Final = UNIT // 4  # an agency counts as present above a decayed count of .25, RISK section 3
 CONTACT_CAP: Final = 4 * UNIT  # service contact is counted up to four recent ones: a busy family is not a risk
+AGENCY_CAP: Final = 8 * UNIT  # and an agency up to eight, contacts among them
+ONCE: Final = 693_147  # log1p of one recent event, in millionths: beyond it an agency has said it again
 ACTIVE: Final = UNIT // 5  # a 30-day sum above .2 makes a household active at ticks, RISK section 4
 
 ADVERSE: Final = len(ADVERSE_FAMILIES)  # 8
@@ -45,15 +48,20 @@ SUMS: Final = GRAVE_30 + 1
 NAMES: Final = (
     *ADVERSE_FAMILIES, "protective", *(f"agency_{kind}" for kind in AGENCY_KINDS), "distinct", "burst",
     "age_0_4", "age_5_10", "age_11_15", "age_16", "children", "total_30", "total_120", "distinct_total",
-    "protective_total", "grave",
+    "protective_total", "grave", *(f"again_{kind}" for kind in AGENCY_KINDS), "social_care_total",
 )  # fmt: skip
-WIDTH: Final = len(NAMES)  # 26
+WIDTH: Final = len(NAMES)  # 32
 DISTINCT: Final = NAMES.index("distinct")
 BURST: Final = NAMES.index("burst")
 AGE_AT: Final = NAMES.index("age_0_4")
 CHILDREN: Final = NAMES.index("children")
 DISTINCT_TOTAL: Final = NAMES.index("distinct_total")
 PROTECTIVE_TOTAL: Final = NAMES.index("protective_total")
+AGAIN_AT: Final = NAMES.index(f"again_{AGENCY_KINDS[0]}")
+SOCIAL_CARE_TOTAL: Final = NAMES.index("social_care_total")
+STEPPED: Final = (DISTINCT, DISTINCT_TOTAL, SOCIAL_CARE_TOTAL)
+"""Features that fall at once when an agency fades; see `next_step`."""
+_SOCIAL_CARE: Final = AGENCY_AT + AGENCY_KINDS.index("social_care")
 
 _AGE_OF_BAND: Final = {"unborn": 0, "0-4": 0, "5-10": 1, "11-15": 2, "16-17": 3, "18-24": 3}
 AGE_OF_BAND: Final = tuple(_AGE_OF_BAND.get(band, -1) for band in AGE_BANDS)
@@ -128,7 +136,8 @@ def vector(of: Sums, children: int) -> Vector:
     Returns:
         `WIDTH` integers in millionths, in the order of `NAMES`; the four ages are 0, see `with_age`.
     """
-    logs = [int(log1p(value / UNIT) * MICRO + 0.5) for value in of[:TOTAL_7]]
+    logs = [int(log1p(value / UNIT) * MICRO + 0.5) for value in of[:AGENCY_AT]]
+    logs += [int(log1p(min(value, AGENCY_CAP) / UNIT) * MICRO + 0.5) for value in of[AGENCY_AT:TOTAL_7]]
     total_30, total_120 = totals(of)
     log_120 = int(log1p(total_120 / UNIT) * MICRO + 0.5)
     if of[CONTACT] > CONTACT_CAP:
@@ -145,6 +154,8 @@ def vector(of: Sums, children: int) -> Vector:
         distinct * log_120,
         int(log1p(of[PROTECTIVE_120] / UNIT) * log_120 + 0.5),
         int(log1p(of[GRAVE_30] / UNIT) * MICRO + 0.5),
+        *[max(0, value - ONCE) for value in logs[AGENCY_AT:]],
+        logs[_SOCIAL_CARE] * distinct * log_120 // MICRO,
     )  # fmt: skip
 
 
@@ -159,8 +170,8 @@ def with_age(household: Vector, age: int) -> Vector:
 def rates(of: Sums, x: Vector) -> tuple[float, ...]:
     """How fast each feature can still move when nothing new arrives: bounds that only fall with time.
 
-    Every feature sinks (the sums decay, the burst decays faster than what it is measured against). `distinct` moves
-    by steps at known times and is left to `next_step`.
+    Every feature sinks (the sums decay, the burst decays faster than what it is measured against). What `distinct` is
+    part of moves by steps besides, at known times, and those are left to `next_step`.
 
     Returns:
         `WIDTH` bounds on |change| in millionths per ms.
@@ -170,9 +181,10 @@ def rates(of: Sums, x: Vector) -> tuple[float, ...]:
     rate_total = slow * total_120 / (UNIT + total_120)
     protective = of[PROTECTIVE_120]
     rate_protective = slow * protective / (UNIT + protective)
+    by_agency = [slow * value / (UNIT + value) for value in of[AGENCY_AT:TOTAL_7]]
     return (
         *(fast * value / (UNIT + value) for value in of[:AGENCY_AT]),
-        *(slow * value / (UNIT + value) for value in of[AGENCY_AT:TOTAL_7]),
+        *by_agency,
         0.0,
         RATE_7 * x[BURST],
         0.0, 0.0, 0.0, 0.0,
@@ -182,6 +194,9 @@ def rates(of: Sums, x: Vector) -> tuple[float, ...]:
         rate_total * x[DISTINCT] / MICRO,
         log1p(protective / UNIT) * rate_total + log1p(total_120 / UNIT) * rate_protective,
         fast * of[GRAVE_30] / (UNIT + of[GRAVE_30]),
+        *(rate if x[AGAIN_AT + place] else 0.0 for place, rate in enumerate(by_agency)),
+        (x[_SOCIAL_CARE] * rate_total * x[DISTINCT] / MICRO + by_agency[_SOCIAL_CARE - AGENCY_AT] * x[DISTINCT_TOTAL])
+        / MICRO,
     )  # fmt: skip
 
 

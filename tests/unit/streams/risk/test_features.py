@@ -35,6 +35,20 @@ def test_contact_is_counted_up_to_its_cap():
         assert value(name, many) == pytest.approx(value(name, few), abs=1e-5)
 
 
+def test_an_agency_counts_up_to_its_cap_and_again_from_its_second():
+    once, twice, often = ([event(b"r", T0)] * n for n in (1, 2, 400))
+    assert value("again_education", once) == pytest.approx(0, abs=1e-6)
+    assert value("again_education", twice) == pytest.approx(log1p(2) - log1p(1), abs=1e-5)
+    assert value("agency_education", often) == pytest.approx(log1p(8), abs=1e-6)
+    assert value("again_police", often) == 0
+
+
+def test_social_care_is_weighed_with_all_there_is():
+    known = [event(b"r", T0, agency="social_care"), event(b"r", T0, agency="police")]
+    assert value("social_care_total", known) == pytest.approx(log1p(1) * 2 * log1p(2), abs=1e-5)
+    assert value("social_care_total", [event(b"r", T0)]) == 0
+
+
 def test_an_agency_counts_as_present_above_a_quarter():
     assert value("distinct", [event(b"r", T0 - 239 * DAY_MS)]) == 1
     assert value("distinct", [event(b"r", T0 - 241 * DAY_MS)]) == 0
