@@ -7,6 +7,7 @@ from importlib import util
 from pathlib import Path
 
 import pytest
+from faker.providers.person.en_GB import Provider
 
 from bridge.explain import failures
 from bridge.lexicon import LexiconFault, forms, read
@@ -143,6 +144,14 @@ def test_a_finding_is_a_place_and_a_code() -> None:
     text = "Canaryname denies domestic abuse"
     assert "anaryname" not in repr(find(text, LEXICON))
     assert "abuse" not in repr(find(text, LEXICON))
+
+
+def test_a_name_is_no_phrase() -> None:
+    names = {*Provider.first_names, *Provider.last_names}
+    assert len(names) > 500
+    assert [
+        name for name in names if find(f"Spoke to {name} on Tuesday. {name} was seen, {name} is 8.", LEXICON)
+    ] == []
 
 
 def test_no_word_of_a_note_is_logged_or_kept(
