@@ -21,7 +21,7 @@ class Command(NamedTuple):
 
 COMMANDS: Final[dict[str, Command]] = {
     "demo": Command("demo.run", "demo", "the whole mission on real components, on this machine"),
-    "bridge": Command("bridge.cli", "bridge", "an agency's bridge: run, preview what would leave, the quarantine"),
+    "bridge": Command("bridge.cli", "bridge", "an agency's bridge: run, preview what would leave, factors in notes"),
     "keys": Command("bridge.keys_cli", "bridge", "make keys and hand them out"),
     "desk": Command("bridge.desk.serve", "bridge", "serve the duty desk to an agency's own staff"),
     "intake": Command("streams.runtime.intake", "platform", "check what bridges send and put it in one order"),

@@ -1,7 +1,7 @@
-"""`sightline bridge`: run, preview, exposure, check a mapping, look into the quarantine.
+"""`sightline bridge`: run, preview, exposure, factors in notes, check a mapping, look into the quarantine.
 
-Decides what each command prints and its exit status: 0 done; 2 wrong settings, mapping, keys or input; 3 a source is
-mostly bad; 5 another bridge runs on the store.
+Decides what each command prints and its exit status: 0 done; 1 a lexicon fails its own tests; 2 wrong
+settings, mapping, lexicon, keys or input; 3 a source is mostly bad; 5 another bridge runs on the store.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from bridge.config import Config, ConfigError, DebeziumSource
 from bridge.encode import Encoder
 from bridge.keyfiles import KeyFault
 from bridge.keys import AgencyKeys, make_partnership
+from bridge.lexicon import LexiconFault
 from bridge.mapping import Codes, MappingError
 from bridge.mapping import Mapping as MappingFile
 from bridge.mapping import load as load_mapping
@@ -33,9 +34,8 @@ from bridge.run import run as run_bridge
 from bridge.sources import Change
 from bridge.sources.kafka import Barrier, KafkaSource
 from bridge.store import Store
-from bridge.text import LexiconFault
 
-WRONG, BAD_SOURCE = 2, 3
+FAILED, WRONG, BAD_SOURCE = 1, 2, 3
 
 
 def main(argv: list[str]) -> int:
@@ -70,6 +70,12 @@ def _parser() -> argparse.ArgumentParser:
     tell.set_defaults(limit=0)
     check = _command(commands, "check", _check, "check a mapping file", config=False)
     check.add_argument("mapping", type=Path)
+    found = _command(commands, "factors", _factors, "show what the lexicon finds in notes, and why", config=False)
+    found.description = f"{found.description} It prints the notes' words: run it on the agency's own machine."
+    found.add_argument("notes", type=Path, nargs="?", metavar="FILE", help="a text, or .jsonl with a text a line")
+    found.add_argument("--lexicon", type=Path, metavar="FILE", help="an agency's own; else the bridge's")
+    found.add_argument("--check", type=Path, metavar="LEXICON", help="run the tests that stand in a lexicon instead")
+    found.add_argument("--json", action="store_true", help="one JSON object a note")
     quarantine = _command(commands, "quarantine", _quarantine, "refused rows: list, show, retry or drop them")
     quarantine.add_argument("action", choices=("list", "show", "retry", "drop"), nargs="?", default="list")
     quarantine.add_argument("ids", type=int, nargs="*", help="of these entries; of all where none is given")
@@ -113,6 +119,28 @@ def _check(arguments: argparse.Namespace) -> int:
     mapping = load_mapping(arguments.mapping)
     for name, source in mapping.sources.items():
         _say(f"{name}: {len(source.tables)} tables, {len(source.records)} records, {len(source.events)} events")
+    return 0
+
+
+def _factors(arguments: argparse.Namespace) -> int:
+    from bridge import explain, text  # loads a language library: seconds that the other commands do not pay
+
+    if (arguments.notes is None) == (arguments.check is None):
+        raise ConfigError("expected one of FILE and --check LEXICON")
+    if arguments.check is not None:
+        failures = list(explain.failures(arguments.check))
+        for failure in failures:
+            _say(failure)
+        return FAILED if failures else 0
+    try:
+        notes = explain.notes_of(arguments.notes)
+    except explain.NotesFault as error:
+        raise ConfigError(str(error)) from None
+    lexicon = text.load(arguments.lexicon) if arguments.lexicon is not None else text.standard()
+    for number, note in enumerate(notes, 1):
+        found = explain.explained(note, lexicon)
+        _say(json.dumps({"note": number, **found}, ensure_ascii=False) if arguments.json
+             else explain.as_text(number, found))  # fmt: skip
     return 0
 
 

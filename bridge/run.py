@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, Protocol
 
-from bridge import logs, text
+from bridge import logs
 from bridge.clock import PartnershipClock, wall_ms
 from bridge.config import Config, DebeziumSource, FileSource
 from bridge.keys import AgencyKeys
@@ -177,7 +177,7 @@ def open_pipeline(config: Config, *, wall: Callable[[], int] = wall_ms) -> Pipel
     """The pipeline that a configuration describes, with its store.
 
     Raises:
-        MappingError, KeyFault, ConfigError: What it needs is missing or wrong.
+        MappingError, KeyFault, ConfigError, LexiconFault: What it needs is missing or wrong.
     """
     mapping = load_mapping(config.mapping)
     folders = config.keys if isinstance(config.keys, dict) else {config.partnership: config.keys}
@@ -191,9 +191,16 @@ def open_pipeline(config: Config, *, wall: Callable[[], int] = wall_ms) -> Pipel
 
 
 def finder(config: Config) -> FindFactors | None:
-    """Finds factors in text, where the agency's enrichment is approved."""
+    """Finds factors in text, where the agency's enrichment is approved.
+
+    Raises:
+        LexiconFault: Its lexicon cannot be used.
+    """
     if not config.enrichment:
         return None
+    # loads a language library: seconds that a bridge without enrichment does not pay
+    from bridge import text  # noqa: PLC0415
+
     lexicon = text.load(config.lexicon) if config.lexicon is not None else text.standard()
     return lambda note: text.factors(note, lexicon)
 

@@ -1,8 +1,11 @@
-"""Risk and protective factors in free text, by a lexicon and the words that take a phrase back.
+"""Risk and protective factors in free text: phrases of a lexicon, and the cues that take a phrase back.
 
-Decides which phrases of a note are affirmed and current: not denied, doubted, long ago, about somebody else, quoted
-or merely talked about. The method is NegEx's: a cue reaches a few words within its sentence. Does not understand
-language, and does not keep, log or return text: a finding is a code and a place.
+Decides which phrases of a note are affirmed and current: not denied, doubted, long ago, about somebody outside the
+family, quoted or only talked about. The method is ConText's, on spaCy's words: a cue reaches so many words within its
+sentence, up to a word that turns it. Does not understand language, downloads nothing, and does not keep, log or
+return text: a finding is codes and places.
+
+Importing this module takes seconds; what does not look into text does not import it.
 
 Source:
     Chapman et al. 2001, A simple algorithm for identifying negated findings, doi:10.1006/jbin.2001.1029; Harkema
@@ -12,29 +15,39 @@ Source:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Literal, NamedTuple
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
-from schemas.event import FACTORS_MAX, FAMILIES, SEVERITY_MAX, Factor
+from bridge.lexicon import Flag, Side, read
+from bridge.phrases import ANSWERS, ENDS, Hit, Lexicon, Means, Says, Turns, Word, compiled, plain
+from schemas.event import FACTORS_MAX, FAMILIES, Factor
 
 TEXT_MAX_CHARS: Final = 20_000  # of a note; the rest is not read
-_SENTENCE_END: Final = re.compile(r"(?<=[\w\"”)])[.!?;]\s|[\r\n]+")  # "? injury" is one sentence, and a doubt
-_WORD: Final = re.compile(r"[\w'’]+")
-_QUOTED: Final = re.compile(r"\"[^\"]{1,500}\"|“[^”]{1,500}”")
-_LOWER: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
-"""Unlike str.lower it changes no length, so that places stay true; and plain letters match far faster."""
-_FLAGS: Final = ("negated", "hedged", "past", "third", "told")
+SENTENCE_MAX_WORDS: Final = 100  # a longer one is cut, so that cues times phrases stays small
+STANDARD: Final = Path(__file__).with_name("lexicon.yaml")
+_QUOTED: Final = re.compile(  # of at most 500 characters, in one line; an apostrophe opens only before a word
+    r"\"[^\"\n]{1,500}\"|“[^”\n]{1,500}”|(?<![\w‘])[‘'](?=\w)[^‘\n]{1,500}?(?<=[\w.,!?])['’](?!\w)"
+)
 
 
-class LexiconFault(ValueError):
-    """A lexicon that cannot be used; says where and what was expected."""
+class Cue(NamedTuple):
+    """Why a finding does not count.
+
+    Attributes:
+        flag: What it says of the phrase.
+        side: Where it stands: `before` or `after` the phrase, `anywhere` in its sentence, or `around` it (quotation).
+        start: Place of its first character.
+        end: Place after its last.
+    """
+
+    flag: Flag
+    side: Side | Literal["around"]
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,62 +59,39 @@ class Finding:
         severity: 1 to 4.
         start: Place of its first character.
         end: Place after its last.
-        negated: Denied or found absent.
-        hedged: Doubted or alleged.
-        past: Of long ago.
-        third: About somebody outside the family.
-        told: Quoted, or only talked about.
+        cues: What reaches it, in the order of the text.
     """
 
     family: str
     severity: int
     start: int
     end: int
-    negated: bool
-    hedged: bool
-    past: bool
-    third: bool
-    told: bool
+    cues: tuple[Cue, ...]
+
+    @property
+    def flags(self) -> frozenset[str]:
+        """What its cues say of it."""
+        return frozenset(cue.flag for cue in self.cues)
 
     @property
     def affirmed(self) -> bool:
         """It is said of this family, now, without doubt."""
-        return not (self.negated or self.hedged or self.past or self.third or self.told)
-
-
-@dataclass(frozen=True, slots=True)
-class Lexicon:
-    """Compiled phrases and cues; see lexicon.yaml."""
-
-    phrases: re.Pattern[str]
-    meanings: tuple[tuple[re.Pattern[str], str, int], ...]
-    reach_words: int
-    turns: re.Pattern[str]
-    not_negated: re.Pattern[str]
-    before: Mapping[str, re.Pattern[str] | None]
-    after: Mapping[str, re.Pattern[str] | None]
+        return not self.cues
 
 
 @cache
 def standard() -> Lexicon:
     """The lexicon that comes with the bridge."""
-    return _compile(_parse((resources.files("bridge") / "lexicon.yaml").read_text(encoding="utf-8"), "lexicon.yaml"))
+    return load(STANDARD)
 
 
 def load(path: Path) -> Lexicon:
     """An agency's own lexicon.
 
-    Args:
-        path: A file in the form of lexicon.yaml.
-
-    Returns:
-        The lexicon.
-
     Raises:
-        LexiconFault: The file is not in that form.
-        OSError: It cannot be read.
+        LexiconFault: The file cannot be read, or is not in the form of lexicon.yaml.
     """
-    return _compile(_parse(path.read_text(encoding="utf-8"), path.name))
+    return compiled(read(path), path.name)
 
 
 def find(text: str, lexicon: Lexicon) -> list[Finding]:
@@ -112,19 +102,25 @@ def find(text: str, lexicon: Lexicon) -> list[Finding]:
         lexicon: What to look for.
 
     Returns:
-        Findings in the order of the text; where phrases overlap, the one that begins first, then the longest.
+        Findings in the order of the text; where phrases overlap, the longest, then the first.
     """
-    text = text[:TEXT_MAX_CHARS].translate(_LOWER)
-    quotes = [match.span() for match in _QUOTED.finditer(text)]
-    findings: list[Finding] = []
-    for start, end in _sentences(text):
-        for match in lexicon.phrases.finditer(text, start, end):
-            family, severity = _meaning(match.group(), lexicon)
-            flags = _flags(text[start : match.start()], text[match.end() : end], lexicon)
-            quoted = any(low <= match.start() and match.end() <= high for low, high in quotes)
-            told = flags.pop("told") or quoted
-            findings.append(Finding(family, severity, *match.span(), told=told, **flags))
-    return findings
+    text = text[:TEXT_MAX_CHARS]
+    words = lexicon.words_of(text)
+    hits = lexicon.hits(words)
+    phrases = _phrases(hits)
+    if not phrases:  # most notes: no cue needs to be looked at
+        return []
+    taken = {place for phrase in phrases for place in range(phrase.first, phrase.after)}
+    cues = _longest(hit for hit in hits if isinstance(hit.rule, Says) and taken.isdisjoint(range(*hit[:2])))
+    taken |= {place for cue in cues for place in range(cue.first, cue.after)}
+    turns = [hit for hit in hits if isinstance(hit.rule, Turns) and taken.isdisjoint(range(*hit[:2]))]
+    reached: defaultdict[Hit, set[Cue]] = defaultdict(set)
+    for inside in _by_sentence(words, phrases, cues, turns):
+        for cue in inside[1]:
+            for phrase in _reached(cue, inside[0], inside[2]):
+                reached[phrase].add(_cue(cue, words))
+    quotes = [match.span() for match in _QUOTED.finditer(plain(text))]
+    return [_finding(phrase, words, reached[phrase], quotes) for phrase in phrases]
 
 
 def factors(text: str, lexicon: Lexicon) -> list[Factor]:
@@ -145,106 +141,82 @@ def factors(text: str, lexicon: Lexicon) -> list[Factor]:
     return [{"family": family, "severity": gravest[family], "origin": "text"} for family in ordered]
 
 
-def _meaning(phrase: str, lexicon: Lexicon) -> tuple[str, int]:
-    return next((family, severity) for pattern, family, severity in lexicon.meanings if pattern.fullmatch(phrase))
+def _phrases(hits: Sequence[Hit]) -> list[Hit]:
+    """What counts as a phrase; of two meanings in one place the graver."""
+    meant: dict[tuple[int, int], Hit] = {}
+    for hit in _longest(hit for hit in hits if isinstance(hit.rule, Means)):
+        meant[hit[:2]] = max(hit, meant.get(hit[:2], hit), key=lambda one: (_means(one).severity, _means(one).family))
+    return [hit for hit in meant.values() if _means(hit).severity]
 
 
-def _sentences(text: str) -> Iterator[tuple[int, int]]:
-    start = 0
-    for match in _SENTENCE_END.finditer(text):
-        yield start, match.end()
-        start = match.end()
-    yield start, len(text)
+def _longest(hits: Iterable[Hit]) -> list[Hit]:
+    """Of hits that overlap the longest, then the first; all rules that match in one place stay."""
+    by_place: defaultdict[tuple[int, int], list[Hit]] = defaultdict(list)
+    for hit in hits:
+        by_place[hit.first, hit.after].append(hit)
+    taken: set[int] = set()
+    chosen: list[Hit] = []
+    for first, after in sorted(by_place, key=lambda place: (place[0] - place[1], place[0])):
+        if taken.isdisjoint(range(first, after)):
+            taken.update(range(first, after))
+            chosen += by_place[first, after]
+    return sorted(chosen, key=lambda hit: hit.first)
 
 
-def _flags(before: str, after: str, lexicon: Lexicon) -> dict[str, bool]:
-    """Which cues reach a phrase, from the rest of its sentence on both sides."""
-    turned = [match.end() for match in lexicon.turns.finditer(before)]
-    before = before[turned[-1] if turned else 0 :]
-    if turn := lexicon.turns.search(after):
-        after = after[: turn.start()]
-    words = list(_WORD.finditer(before))
-    near_before = before[words[-lexicon.reach_words].start() if len(words) > lexicon.reach_words else 0 :]
-    words = list(_WORD.finditer(after))[: lexicon.reach_words]
-    near_after = after[: words[-1].end() if words else 0]
-    flags = {
-        flag: _says(lexicon.before[flag], near_before) or _says(lexicon.after[flag], near_after) for flag in _FLAGS
-    }
-    flags["hedged"] = flags["hedged"] or near_before.rstrip().endswith("?")
-    if flags["negated"]:
-        plain_before, plain_after = (lexicon.not_negated.sub(" ", part) for part in (near_before, near_after))
-        flags["negated"] = _says(lexicon.before["negated"], plain_before) or _says(
-            lexicon.after["negated"], plain_after
-        )
-    return flags
+def _by_sentence(words: Sequence[Word], *groups: Sequence[Hit]) -> Iterator[list[list[Hit]]]:
+    """Hits of each sentence, in the groups they came in."""
+    number, begun = 0, 0
+    of_word: list[int] = []
+    for place, word in enumerate(words):
+        of_word.append(number)
+        answered = word.symbol == "?" and place + 1 < len(words) and words[place + 1].symbol in ANSWERS
+        if (word.symbol in ENDS and not answered) or place + 1 - begun >= SENTENCE_MAX_WORDS:
+            number, begun = number + 1, place + 1
+    inside: list[list[list[Hit]]] = [[[] for _ in groups] for _ in range(number + 1)]
+    for which, hits in enumerate(groups):
+        for hit in hits:
+            inside[of_word[hit.first]][which].append(hit)
+    yield from inside
 
 
-def _says(cues: re.Pattern[str] | None, text: str) -> bool:
-    return cues is not None and cues.search(text) is not None
+def _reached(cue: Hit, phrases: Sequence[Hit], turns: Sequence[Hit]) -> Iterator[Hit]:
+    """Phrases of its sentence that a cue speaks of; each that it reaches carries it as far again, as lists do."""
+    says = _says(cue)
+    if says.flag is None:
+        return
+    if says.side == "anywhere":
+        yield from phrases
+        return
+    ahead = says.side == "before"
+    edge = cue.after if ahead else cue.first
+    for phrase in phrases if ahead else reversed(phrases):
+        gap = (edge, phrase.first) if ahead else (phrase.after, edge)
+        if gap[0] > gap[1]:
+            continue  # on the cue's other side
+        if gap[1] - gap[0] > says.reach_words or any(gap[0] <= turn.first < gap[1] for turn in turns):
+            return
+        edge = phrase.after if ahead else phrase.first
+        yield phrase
 
 
-def _parse(text: str, name: str) -> dict[str, Any]:
-    try:
-        content = YAML(typ="safe").load(text)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        fault = f"{name}:{mark.line + 1 if mark else 1}: not YAML"
-        raise LexiconFault(fault) from None
-    if not isinstance(content, dict) or content.get("version") != 1:
-        fault = f"{name}: expected version: 1"
-        raise LexiconFault(fault)
-    for part in ("families", "cues"):
-        if not isinstance(content.get(part), dict):
-            fault = f"{name}: {part}: expected a mapping"
-            raise LexiconFault(fault)
-    for family, levels in content["families"].items():
-        if family not in FAMILIES:
-            fault = f"{name}: families: {family} is not one of {', '.join(FAMILIES)}"
-            raise LexiconFault(fault)
-        if not isinstance(levels, dict) or not all(level in range(1, SEVERITY_MAX + 1) for level in levels):
-            fault = f"{name}: families.{family}: expected severities 1 to {SEVERITY_MAX}"
-            raise LexiconFault(fault)
-        for level, phrases in levels.items():
-            _check_phrases(phrases, f"{name}: families.{family}.{level}")
-    for cue, phrases in content["cues"].items():
-        if cue != "reach_words":
-            _check_phrases(phrases, f"{name}: cues.{cue}")
-    return content
+def _means(hit: Hit) -> Means:
+    assert isinstance(hit.rule, Means)  # noqa: S101  (how the caller chose it)
+    return hit.rule
 
 
-def _check_phrases(phrases: Any, place: str) -> None:
-    if not isinstance(phrases, list) or not all(isinstance(phrase, str) and phrase.strip() for phrase in phrases):
-        fault = f"{place}: expected a list of phrases (quote yes, no, on, off)"
-        raise LexiconFault(fault)
+def _says(hit: Hit) -> Says:
+    assert isinstance(hit.rule, Says)  # noqa: S101  (how the caller chose it)
+    return hit.rule
 
 
-def _compile(content: Mapping[str, Any]) -> Lexicon:
-    meant = sorted(
-        ((phrase, family, severity) for family, levels in content["families"].items()
-         for severity, phrases in levels.items() for phrase in phrases),
-        key=lambda row: (-len(row[0]), row),
-    )  # fmt: skip
-    alternatives = "|".join(_pattern(phrase) for phrase, _, _ in meant)
-    cues = content["cues"]
-    return Lexicon(
-        phrases=re.compile(rf"\b(?:{alternatives})"),
-        meanings=tuple((re.compile(_pattern(phrase)), family, severity) for phrase, family, severity in meant),
-        reach_words=int(cues.get("reach_words", 6)),
-        turns=_any_of(cues.get("turns", ())) or re.compile(r"(?!)"),
-        not_negated=_any_of(cues.get("not_negated", ())) or re.compile(r"(?!)"),
-        before={flag: _any_of(cues.get(f"{flag}_before", ())) for flag in _FLAGS},
-        after={flag: _any_of(cues.get(f"{flag}_after", ())) for flag in _FLAGS},
-    )
+def _cue(hit: Hit, words: Sequence[Word]) -> Cue:
+    says = _says(hit)
+    assert says.flag is not None  # noqa: S101  (a cue without a flag reaches nothing)
+    return Cue(says.flag, says.side, words[hit.first].start, words[hit.after - 1].end)
 
 
-def _any_of(phrases: Sequence[str]) -> re.Pattern[str] | None:
-    if not phrases:
-        return None
-    longest_first = sorted(phrases, key=len, reverse=True)
-    return re.compile(rf"\b(?:{'|'.join(map(_pattern, longest_first))})")
-
-
-def _pattern(phrase: str) -> str:
-    """One phrase as an expression that ends at the end of a word."""
-    words = [re.escape(word).replace(r"\*", r"\w*") for word in phrase.translate(_LOWER).split()]
-    return r"\W+".join(words) + r"\b"
+def _finding(phrase: Hit, words: Sequence[Word], cues: set[Cue], quotes: Sequence[tuple[int, int]]) -> Finding:
+    start, end = words[phrase.first].start, words[phrase.after - 1].end
+    around = {Cue("told", "around", low, high) for low, high in quotes if low <= start and end <= high}
+    means = _means(phrase)
+    return Finding(means.family, means.severity, start, end, tuple(sorted(cues | around, key=lambda cue: cue[2:])))

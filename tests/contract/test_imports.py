@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ ONLY_IN = {
     "redis": ("bridge/desk/",),
     "prometheus_client": ("streams/runtime/", "bridge/metrics.py"),
     "river": ("streams/risk/",),
+    "spacy": ("bridge/phrases.py",),
     "cryptography": (
         "schemas/crypto.py", "bridge/keys.py", "bridge/encode.py", "bridge/seal.py", "bridge/pseudonym.py",
         "streams/runtime/",
@@ -70,6 +73,12 @@ def test_the_table_would_catch_a_breach(tmp_path: Path) -> None:
     source.write_text("import faust\nfrom bridge import store\n")
     names = {alias for alias in imported(str(source))}
     assert {"faust", "bridge"} <= names
+
+
+def test_what_does_not_look_into_text_does_not_load_the_language_library() -> None:
+    probe = "import sys, cli, bridge.cli, bridge.run; assert 'spacy' not in sys.modules; print('light')"
+    done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "light\n"
 
 
 def test_every_topic_name_stands_only_in_the_map() -> None:

@@ -137,3 +137,47 @@ def test_the_quarantine_is_listed_shown_and_dropped(tmp_path, capsys):
     assert capsys.readouterr().out == "1 dropped\n"
     assert main(["resume", "care", *option]) == 0
     assert main(["resume", "none", *option]) == 2
+
+
+def test_factors_shows_each_phrase_and_the_words_that_take_it_back(tmp_path, capsys):
+    (tmp_path / "note.txt").write_text("Dad punched her. Mum denies any neglect.\n", encoding="utf-8")
+    assert main(["factors", str(tmp_path / "note.txt")]) == 0
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert head == "note 1 gives violence 3"
+    assert first == "  4-11  'punched'  violence 3  counts"
+    assert second == "  32-39  'neglect'  welfare 2  does not count: negated by 'denies' before it (21-27)"
+
+
+def test_factors_reads_json_lines_and_an_own_lexicon(tmp_path, capsys):
+    (tmp_path / "notes.jsonl").write_text('{"text": "broken arm"}\n\n{"text": "punched", "id": 3}\n')
+    (tmp_path / "own.yaml").write_text("version: 2\nfamilies: {injury: {2: [broken arm]}}\ncues: []\n")
+    own = ["--lexicon", str(tmp_path / "own.yaml"), "--json"]
+    assert main(["factors", str(tmp_path / "notes.jsonl"), *own]) == 0
+    one, two = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (one["note"], one["factors"], one["findings"][0]["phrase"]) == (1, {"injury": 2}, "broken arm")
+    assert two == {"note": 2, "factors": {}, "findings": []}
+
+
+@pytest.mark.parametrize("body", ["{", "[]", '{"note": "Canary"}', '{"text": 3}', "Canary", b"\xff"])
+def test_factors_refuses_what_is_no_note_and_does_not_print_it(tmp_path, capsys, body):
+    content = body if isinstance(body, bytes) else body.encode()
+    (tmp_path / "notes.jsonl").write_bytes(b'{"text": "x"}\n' + content)
+    assert main(["factors", str(tmp_path / "notes.jsonl")]) == 2
+    said = capsys.readouterr()
+    assert (said.out, "notes.jsonl" in said.err, "Canary" in said.err) == ("", True, False)
+
+
+@pytest.mark.parametrize("words", [[], ["absent.txt"], ["a", "--check", "b"], ["--check", "absent.yaml"]])
+def test_factors_without_usable_input_is_an_error(words, capsys):
+    assert main(["factors", *words]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_check_runs_the_tests_that_stand_in_a_lexicon(tmp_path, capsys):
+    lexicon = "version: 2\nfamilies: {injury: {2: [broken arm]}}\ncues: []\ntests:\n"
+    right, wrong = "- {text: a broken arm, factors: {injury: 2}}\n", "- {text: no broken arm, factors: {}}\n"
+    (tmp_path / "own.yaml").write_text(lexicon + right)
+    assert main(["factors", "--check", str(tmp_path / "own.yaml")]) == 0
+    (tmp_path / "own.yaml").write_text(lexicon + right + wrong)
+    assert main(["factors", "--check", str(tmp_path / "own.yaml")]) == 1
+    assert capsys.readouterr().out == "own.yaml: test 2: expected {}, found {'injury': 2}: no broken arm\n"
