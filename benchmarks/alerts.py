@@ -243,6 +243,7 @@ def score_figures(run: Run, truth: Truth, live: npt.NDArray[Any], ticks: npt.NDA
         "auc_ticks": auc(ticks["long"], ticks["z"]),
         "log_loss": log_loss(y, p),
         "observed_expected": observed_expected(y, p),
+        "observed_expected_offline": observed_expected(y, probability(long)),
         "observed_expected_group_b": observed_expected(y[group_b], p[group_b]),
         "observed_expected_ticks": observed_expected(ticks["long"], probability(ticks["z"])),
         "calibration_slope": slope(y, z),

@@ -40,11 +40,11 @@ def next_check(model: Model, of: Sums, x: Vector, z: int, level: int) -> int | N
     down = z >= level
     moving = [(abs(weight), place) for place, weight in enumerate(model.weights) if weight and (weight > 0) == down]
     gap = abs(z - level) - SLACK
-    if sum([weight * x[place] for weight, place in moving]) <= gap * MICRO:
+    if sum([weight * x[place] for weight, place in moving]) <= max(0, gap) * MICRO:
         return None  # the usual case, and before any rate is worked out
     speed_of = rates(of, x)
     speed = sum([weight * speed_of[place] for weight, place in moving]) / MICRO
-    wait = gap / speed if speed > 0 and gap > 0 else float("inf") if gap > 0 else 0.0
+    wait = max(0, gap) / speed if speed > 0 else float("inf")
     if any([model.weights[place] for place in STEPPED]):
         step = next_step(of)
         if step is not None:

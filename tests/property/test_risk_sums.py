@@ -1,17 +1,18 @@
 """Any order of contributions, however divided among records, gives the same integers; parts sum to the score."""
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from schemas.event import AGENCY_KINDS, FAMILIES
 from streams.alerting.explain import explain
 from streams.risk.contribution import Contribution
-from streams.risk.crossing import next_check
-from streams.risk.features import DAY_MS, MICRO, WIDTH, add, rates, sums, vector
+from streams.risk.crossing import SLACK, next_check
+from streams.risk.features import DAY_MS, MICRO, STEPPED, WIDTH, add, rates, sums, vector
 from streams.risk.household import Child, Household
 from streams.risk.model import Model, logit, parts, score
 
 NOW = 1_700_000_000_000
+MINUTE_MS = 60_000
 contributions = st.lists(
     st.builds(
         Contribution,
@@ -63,10 +64,9 @@ def test_features_only_sink_and_no_faster_than_their_bound(events, days):
     past = [one for one in events if one.occurred_at <= NOW]
     of = sums(past, NOW)
     x, later = vector(of, 2), vector(sums(past, NOW + days * DAY_MS), 2)
-    steps = {14, 23}  # distinct agencies, and their product with the total, fall by steps
     for place, (now, then, rate) in enumerate(zip(x, later, rates(of, x), strict=True)):
         assert then <= now + 2
-        if place not in steps:
+        if place not in STEPPED:  # what distinct agencies are part of falls by steps
             assert now - then <= rate * days * DAY_MS + 50
 
 
@@ -83,3 +83,40 @@ def test_a_score_stays_on_its_side_for_as_long_as_it_is_said_to(events, model, l
         at = NOW + until * part // 20
         side = logit(model, vector(sums(past, at), 1)) >= level
         assert side == (z >= level) or until == 60_000 or abs(z - level) < 200
+
+
+@settings(max_examples=12, deadline=None)
+@given(contributions, models, st.floats(0.02, 0.98))
+def test_a_crossing_is_found_within_a_minute_of_a_dense_replay(events, model, share):
+    """Looks only when asked for, on ticks a minute apart, against a look every three hours and every minute near it."""
+    past = [one for one in events if one.occurred_at <= NOW]
+
+    def z_at(at):
+        return logit(model, vector(sums(past, at), 1))
+
+    until = NOW + 60 * DAY_MS
+    start, end = z_at(NOW), z_at(until)
+    assume(abs(end - start) > MICRO // 10)
+    level = start + round((end - start) * share)  # most often crossed on the way
+    side, found, at, looks = start >= level, None, NOW, 0
+    while at < until:
+        z = z_at(at)
+        if (z >= level) != side:
+            found = at
+            break
+        wait = next_check(model, sums(past, at), vector(sums(past, at), 1), z, level)
+        if wait is None:
+            break
+        at += -(-wait // MINUTE_MS) * MINUTE_MS
+        looks += 1
+        assert looks < 1000  # a look that finds nothing costs, near a tangent too
+    dense = next((t for t in range(NOW, until, 180 * MINUTE_MS) if (z_at(t) >= level) != side), None)
+    if dense is not None:
+        near = range(max(NOW, dense - 180 * MINUTE_MS), dense + MINUTE_MS, MINUTE_MS)
+        dense = next(t for t in near if (z_at(t) >= level) != side)
+    if dense is not None and abs(z_at(dense) - level) > SLACK:
+        assert found is not None
+        assert found <= dense + MINUTE_MS
+    if found is not None:
+        assert (z_at(found) >= level) != side  # and never where there is none
+        assert dense is None or found >= dense - 60 * MINUTE_MS
