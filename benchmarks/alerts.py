@@ -3,8 +3,9 @@
 Runs the product's own risk and alerting over demo/world without brokers, from go-live to the end of the live year:
 several seeds, and one world in which what an event means depends on what else there is. Peers: each agency's own
 rule, the same product refreshed daily and monthly, a counting rule, and gradient boosting retrained every four weeks.
-Usage: python -m benchmarks.alerts (SEEDS="1 2 3" and FAMILIES=8000 in the environment); the last line is JSON, each
-figure the worst seed's, all of them under `by_seed`.
+Usage: python -m benchmarks.alerts (in the environment SEEDS="1 2 3 1x", FAMILIES=8000, LEARNER=ftrl for river's FTRL
+in the place of ours, RULES='{...}' for other rules); the last line is JSON, each figure the worst seed's, all of them
+under `by_seed`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import peers
+from benchmarks.ftrl import Ftrl
 from benchmarks.scores import (
     GRACE_MS,
     HORIZON_MS,
@@ -44,6 +46,7 @@ from demo.world.base import DAY_MS, END_MS, T0_MS
 from demo.world.kinds import RULE_DAYS
 from demo.world.mix import NATURAL, PLANTED
 from streams.alerting.notice import Notice
+from streams.risk import study
 from streams.risk.features import vector, with_age
 from streams.risk.household import read
 from streams.risk.learn import Learner, begin
@@ -334,6 +337,8 @@ def main() -> None:
     names = os.environ.get("SEEDS", "").split() or sys.argv[1:] or list(SEEDS)
     count = int(os.environ.get("FAMILIES", "") or FAMILIES)
     rules = json.loads(os.environ.get("RULES", "") or "{}")
+    if os.environ.get("LEARNER") == "ftrl":
+        study.Learner = Ftrl  # type: ignore[misc,assignment]
     by_seed = {}
     for name in names:
         by_seed[name] = {key: round(float(value), 4) for key, value in one(name, count, rules).items()}
