@@ -35,7 +35,7 @@ def main(source: str, target: str) -> None:
             train = at + known_after[label] <= start
             model = lightgbm.LGBMClassifier(
                 n_estimators=150, learning_rate=0.05, num_leaves=15, min_child_samples=60, reg_lambda=5.0,
-                subsample=0.8, subsample_freq=1, colsample_bytree=0.6, n_jobs=2, verbose=-1, random_state=1,
+                subsample=0.8, subsample_freq=1, colsample_bytree=0.6, n_jobs=1, verbose=-1, random_state=1,
                 deterministic=True, force_row_wise=True,
             )  # fmt: skip
             model.fit(x[train], given[label][train])
