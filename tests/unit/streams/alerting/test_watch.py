@@ -4,8 +4,9 @@ import pytest
 
 from schemas.event import AGENCY_KINDS
 from streams.alerting.keeper import FACTS_CORRECTED, LINKS_CORRECTED, RECORDS_GONE
+from streams.alerting.rows import SPECS
 from streams.alerting.timing import RECHECK_MS
-from streams.alerting.watch import SPECS, Watch
+from streams.alerting.watch import Watch
 from streams.risk.contribution import Spell
 from streams.risk.household import read
 from streams.risk.model import score

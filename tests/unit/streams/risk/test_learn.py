@@ -7,6 +7,7 @@ import pytest
 from streams.risk import learn
 from streams.risk.features import MICRO, NAMES, WIDTH
 from streams.risk.learn import (
+    Learned,
     Learner,
     Prior,
     begin,
@@ -65,7 +66,8 @@ def test_a_feature_first_seen_late_is_learned_too():
 def test_newton_steps_come_to_the_batch_solution():
     """The posterior mode over the same examples, by a few full Newton iterations on scaled features."""
     shown = list(examples(4000))
-    learner = taught(Learner(begin(PRIOR), frozen_until_all=False), shown)
+    wide = msgspec.structs.replace(begin(PRIOR), covariance=Learned().covariance)
+    learner = taught(Learner(wide, frozen_until_all=False), shown)
     mean, deviation = np.array(PRIOR.means), np.array(PRIOR.variances) ** 0.5
     x = np.array([[*((np.array(x) / MICRO - mean) / deviation), 1.0] for x, _, _ in shown])
     y = np.array([positive for _, positive, _ in shown], float)
@@ -77,6 +79,16 @@ def test_newton_steps_come_to_the_batch_solution():
         hessian = x.T @ (x * (p * (1 - p))[:, None]) + precision
         w += np.linalg.solve(hessian, x.T @ (y - p) - precision @ (w - start))
     assert np.abs(np.array(learner.row().weights) - w).max() < 0.1
+
+
+def test_weights_from_elsewhere_are_held_to_more_than_those_begun_at_nothing():
+    shown = list(examples(1000))
+    wide = msgspec.structs.replace(begin(PRIOR), covariance=Learned().covariance)
+    moved = [
+        np.abs(np.array(taught(Learner(row, frozen_until_all=False), shown).row().weights[:-1]) - 0.3).max()
+        for row in (begin(PRIOR), wide)
+    ]
+    assert moved[0] < moved[1] / 2
 
 
 def test_a_prior_waits_until_enough_positives_have_resolved():
