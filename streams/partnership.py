@@ -111,6 +111,7 @@ class Partnership:
         self.watch = Watch(self.name, self.keyring.entity_key, self.tables, Facts(self))
         self.watch.ready()
         self.model_told: tuple[str, int, str] | None = None
+        self.figures_told: tuple[tuple[bytes, int], ...] | None = None
 
     @property
     def graph(self) -> LinkGraph:

@@ -24,7 +24,7 @@ from streams.alerting.rules import Refused, Rules, parse_rules
 from streams.alerting.schedule import ANSWER, TICK, Due, Roll
 from streams.risk import steer
 from streams.risk.contribution import Contribution
-from streams.risk.drift import Drifted, Gauge, drifted
+from streams.risk.drift import Gauge, drifted
 from streams.risk.examples import TICK_MS, Moment, weight_at_tick
 from streams.risk.features import DAY_MS, vector
 from streams.risk.foresight import Foresight, Outlook
@@ -239,11 +239,6 @@ class Watch:
         """Who learns, the one that alerts rest on first: their models, counts and figures."""
         return self._targets.all
 
-    @property
-    def drifted(self) -> Drifted | None:
-        """How far scores and what they are made of are from the first weeks."""
-        return drifted(self._gauge.drift)
-
     def figures(self) -> dict[str, int]:
         """Counts for metrics and insights."""
         told = self._keeper.told
@@ -317,7 +312,7 @@ class Watch:
     def _publish(self, rules: Rules, now: int, budget: steer.Budget) -> None:
         """New weights, and once a month a new line; then everyone is judged by them."""
         steering = self._steerings[ONLY]
-        self._targets.alerting.publish(now, steering)
+        self._targets.alerting.publish(now, steering, drifted(self._gauge.drift))
         if not rules.raise_at and steer.is_due(steering, now):
             self._steer(steer.move(steering, now, budget, len(self._keeper.pending)))
         self._mark(published_at=now)

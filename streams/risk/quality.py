@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from streams.insights.suppress import cells, small
+from streams.risk.drift import Drifted
 
 MICRO: Final = 1_000_000
 BINS: Final = 10
@@ -132,6 +133,7 @@ class Figures(msgspec.Struct, frozen=True, array_like=True, gc=False):
         events, ticks: Cases at events, and at ticks: two populations that are never mixed.
         acted: Cases acted on, at events and at ticks; None withheld.
         ahead: Publications in a row in which the challenger had the lower log loss at events.
+        drift: How far scores are from the first weeks; for what alerts rest on, once there are weeks to compare.
     """
 
     made_at: int
@@ -144,6 +146,7 @@ class Figures(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ticks: Population = Population()
     acted: tuple[Acted | None, Acted | None] = (Acted(), Acted())
     ahead: int = 0
+    drift: Drifted | None = None
 
     @property
     def review(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from streams.risk import examples, learn, quality
+from streams.risk.drift import Drifted
 from streams.risk.examples import Example, Label, Moment, Resolved
 from streams.risk.features import MICRO, with_age
 from streams.risk.household import Household
@@ -245,18 +246,19 @@ class Scholar:
             self._learned[self.key] = self._learner.row()
             self._dirty = False
 
-    def publish(self, now: int, steering: Steering | None) -> Model:
+    def publish(self, now: int, steering: Steering | None, drift: Drifted | None = None) -> Model:
         """Publish the weights of now, with a calibration fitted on resolved examples rescored by them, and figures.
 
         Args:
             now: Moment of publication (ms).
             steering: Where the line is, or None where there is none: a map that would move the number above it by
                 more than half is refused, and the old one stays.
+            drift: Told with the figures.
         """
         self.flush()
         rows = self._ring(EVENTS)
         model = self._models[self.key] = self._weights(now, steering, rows)
-        self._judge(model, steering.raise_ppm if steering else 0, rows)
+        self._judge(model, steering.raise_ppm if steering else 0, rows, drift)
         return model
 
     def _weights(self, now: int, steering: Steering | None, rows: list[Resolved]) -> Model:
@@ -282,7 +284,7 @@ class Scholar:
         self._count(fitted=True)
         return learn.calibrated(rule, *_fit(rule, rows, (1.0, 0.0)))
 
-    def _judge(self, model: Model, line_ppm: int, events: list[Resolved]) -> None:
+    def _judge(self, model: Model, line_ppm: int, events: list[Resolved], drift: Drifted | None) -> None:
         study, before = self.study, self.figures
         told = quality.judge(_cases(events), line_ppm)
         self._figures[self.key] = Figures(
@@ -296,6 +298,7 @@ class Scholar:
             ticks=quality.judge(_cases(self._ring(TICKS)), line_ppm),
             acted=(study.acted[EVENTS].shown, study.acted[TICKS].shown),
             ahead=quality.ahead(before.ahead if before else 0, told),
+            drift=drift,
         )
 
 
