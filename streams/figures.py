@@ -17,6 +17,7 @@ from streams.risk.quality import Acted, Figures, Population
 from streams.risk.study import Scholar
 
 KEY: Final = "model:figures"
+WITHHELD: Final = f"counts of 1 to {SMALL_MAX}, whatever rests on them, and what would give them back"
 POPULATIONS: Final = ("events", "ticks")
 
 
@@ -37,7 +38,7 @@ def body(scholars: Iterable[Scholar]) -> dict[str, Any]:
     """
     return {
         "targets": [_target(one, one.figures) for one in scholars if one.figures is not None],
-        "withheld": f"counts of 1 to {SMALL_MAX}, whatever rests on them, and what would give them back",
+        "withheld": WITHHELD,
     }
 
 
