@@ -199,7 +199,7 @@ def _checks(rules: Rules) -> tuple[tuple[bool, str], ...]:
         (len(set(names)) == len(names), "a team is named twice"),
         (rules.front_door in names, "the front door is not one of the teams"),
         (all(1 <= team.respond_hours <= 400 for team in rules.teams), "respond_hours must be from 1 to 400"),
-        (rules.outcome == ALERTING, f"alerts rest on {ALERTING}, got {rules.outcome}; others go in also"),
+        (rules.outcome == ALERTING, f"outcome: alerts rest on {ALERTING}, got {rules.outcome}; others go in also"),
         *_target_checks(rules),
         (0 < rules.budget_per_1000_month <= 100, "budget_per_1000_month must be above 0 and at most 100"),
         (1 <= rules.over_budget <= 2, "over_budget must be from 1 to 2"),

@@ -37,7 +37,7 @@ REFUSED = [
     ({"front_door": "elsewhere"}, "the front door is not one of the teams"),
     ({"teams": [DOOR | {"respond_hours": 0}]}, "respond_hours must be from 1 to 400"),
     ({"teams": [DOOR, EAST | {"respond_hours": 401}]}, "respond_hours must be from 1 to 400"),
-    ({"outcome": "early_help"}, "alerts rest on need_or_plan, got early_help; others go in also"),
+    ({"outcome": "early_help"}, "outcome: alerts rest on need_or_plan, got early_help; others go in also"),
     ({"also": also("harm")}, f"also: an outcome must be one of {', '.join(OUTCOMES)}"),
     ({"also": also("early_help", label_days=181)}, "expected 1 <= label_days <= horizon_days <= 730"),
     ({"also": also("early_help", label_days=0)}, "expected 1 <= label_days <= horizon_days <= 730"),

@@ -1,9 +1,11 @@
 import random
+from importlib import resources
 
 import msgspec
 import numpy as np
 import pytest
 
+from streams.alerting.rules import parse_rules
 from streams.risk import learn
 from streams.risk.features import MICRO, NAMES, WIDTH
 from streams.risk.learn import (
@@ -167,3 +169,37 @@ def test_a_prior_is_for_the_features_there_are(tmp_path, monkeypatch):
 
 def test_the_rule_can_be_published():
     assert (rule_model(4, 7).version, rule_model(4, 7).stage, rule_model(4, 7).published_at) == (4, "rule", 7)
+
+
+PRIORS = sorted(
+    path.name for path in (resources.files("streams.risk") / "priors").iterdir() if path.name[-5:] == ".json"
+)
+
+
+@pytest.mark.parametrize("file", PRIORS)
+def test_a_prior_that_ships_is_for_the_features_of_today(file):
+    """If this fails the features changed: `python -m benchmarks.prior` makes it anew."""
+    prior = learn.load_prior(file.removesuffix(".json"))
+    assert prior is not None, "it is refused: for other features"
+    assert prior.features == NAMES
+    assert {len(prior.means), len(prior.variances), len(prior.weights)} == {WIDTH}
+    assert min(prior.variances) > 0
+    assert learn.SLOPE_MIN <= prior.slope <= learn.SLOPE_MAX
+    assert abs(prior.shift) <= learn.SHIFT_MAX
+    assert prior.weights[NAMES.index("protective")] < max(prior.weights)
+
+
+def test_there_is_a_prior_to_choose_and_nobody_gets_it_unasked():
+    assert PRIORS
+    assert parse_rules('{"front_door": "a", "teams": [{"name": "a", "agency": "b"}]}').prior == ""
+
+
+@pytest.mark.parametrize("name", ["", "nothing_like_it", "../learn", "synthetic.json"])
+def test_there_is_no_prior_of_another_name(name):
+    assert learn.load_prior(name) is None
+
+
+def test_a_prior_of_other_features_is_refused(monkeypatch):
+    monkeypatch.setattr(learn, "NAMES", (*NAMES, "shoe_size"))
+    for file in PRIORS:
+        assert learn.load_prior(file.removesuffix(".json")) is None
