@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "replay": Command("streams.tools.replay", "platform", "rebuild from the journal and compare"),
     "linkage": Command("streams.tools.linkage", "platform", "fit a linkage model and show what it would change"),
     "whatif": Command("streams.tools.whatif", "platform", "run other rules over the history, beside today's"),
+    "model": Command("streams.tools.card", "platform", "card: an algorithmic transparency record of what runs"),
     "control": Command("streams.tools.controls", "platform", "draft, sign and send a change of rules"),
     "topology": Command("schemas.picture", "bridge", "print the wiring, or the ACLs derived from it"),
 }

@@ -23,7 +23,8 @@ from schemas.event import AGENCY_KINDS, FAMILIES
 from schemas.profile import AGE_BANDS
 from streams.alerting.notice import Notice
 from streams.alerting.opening import teaches
-from streams.alerting.watch import SPECS, Watch
+from streams.alerting.rows import SPECS
+from streams.alerting.watch import Watch
 from streams.risk.contribution import Contribution, Profile, Spell
 from streams.risk.model import Model
 from streams.risk.study import ONLY
@@ -261,7 +262,7 @@ class Run:
     def _take_over(self, setting: Setting) -> None:
         row = self.tables["steering"][ONLY]
         self.tables["steering"][ONLY] = msgspec.structs.replace(row, raise_ppm=setting.raise_ppm, tokens=1 << 50)
-        self.tables["model"][ONLY] = setting.model
+        self.tables["model"][self.watch.scholars[0].key] = setting.model
 
     def _tick(self, now: int) -> None:
         self.facts.now = now

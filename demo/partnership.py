@@ -42,6 +42,11 @@ FRONT_DOOR: Final = "mash"
 APPROVERS: Final = ("head-of-governance", "caldicott-guardian")
 FEED_LIMIT_S: Final = 14 * 24 * 3600  # a heartbeat takes seconds of wall time, which are days of the demo's time
 HOLIDAY_YEARS: Final = range(2025, 2041)  # also where the clock is the wall's
+ALSO: Final = [
+    {"outcome": "re_referral", "horizon_days": 90},
+    {"outcome": "protection_plan", "horizon_days": 180},
+    {"outcome": "early_help", "horizon_days": 180},
+]  # predicted beside need or plan; no alert rests on them
 BUDGET: Final = 2.0  # alerts per 1,000 children a month, RISK section 1
 
 
@@ -108,6 +113,7 @@ def _rules() -> dict[str, Any]:
         "front_door": FRONT_DOOR,
         "teams": [{"name": team, "agency": agency} for team, agency in TEAMS.items()],
         **controls.bank_holidays(HOLIDAY_YEARS),
+        "also": ALSO,
     }
 
 

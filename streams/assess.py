@@ -13,7 +13,7 @@ import msgspec
 
 from schemas.alert import UNREAD
 from schemas.profile import Profile as WireProfile
-from streams import demand, insights, reviewing
+from streams import demand, figures, insights, reviewing
 from streams.alerting.grouping import parted
 from streams.alerting.notice import Notice
 from streams.linkage.graph import Kind, LinkDelta
@@ -21,6 +21,7 @@ from streams.linkage.identity import Identity
 from streams.outbox import AlertOut, HouseholdOut, LinkOut, PresenceOut, Reader
 from streams.partnership import Partnership
 from streams.risk.contribution import Contribution
+from streams.risk.targets import Chance, Foreseen
 
 SHOWN_STEP_PPM: Final = 5_000  # a smaller move of a score is not published again
 LINK_ACTIONS: Final[dict[str, Kind]] = {"must_link": "must", "cannot_link": "cannot"}
@@ -168,6 +169,7 @@ def advance(p: Partnership, now: int, *, tick: bool) -> None:
         reviewing.restart(p)
     reviewing.advance(p, now)
     _tell_model(p, now)
+    figures.tell(p, now)
     if tick:
         _tell_feeds(p, now)
         _tell_caseload(p, now)
@@ -222,8 +224,21 @@ def _show(p: Partnership, household: bytes, now: int, *, always: bool = False) -
         held.setdefault(p.tables["records"][rid].agency, []).append(rid)
     readers = tuple([Reader(agency, agencies[agency].rung, tuple(held[agency])) for agency in sorted(held)])
     model, reasons = p.watch.reasons(household, now)
-    outlook = p.watch.outlook(household, now)
-    p.emit("household", "", HouseholdOut(household, now, readers, score_ppm, model, reasons, p.behind(now), outlook))
+    outlook, outcomes = p.watch.outlook(household, now), _foreseen(p, household, now)
+    p.emit("household", "", HouseholdOut(
+        household, now, readers, score_ppm, model, reasons, p.behind(now), outlook, outcomes,
+    ))  # fmt: skip
+
+
+def _foreseen(p: Partnership, household: bytes, now: int) -> tuple[Foreseen, ...]:
+    """What is said of a household, with who holds a record of each child."""
+
+    def held(child: Chance) -> Chance:
+        holders = {p.tables["records"][rid].agency for rid in p.graph.members(child.person)}
+        return child._replace(holders=tuple(sorted(holders)))
+
+    said = p.watch.foreseen(household, now)
+    return tuple(one._replace(people=tuple(held(child) for child in one.people)) for one in said)
 
 
 def _hide(p: Partnership, household: bytes, before: int | None, now: int) -> None:

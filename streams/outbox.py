@@ -21,6 +21,7 @@ from streams.alerting.notice import Notice, Part
 from streams.keys import Keyring
 from streams.linkage.explain import Line as Evidence
 from streams.risk.foresight import Outlook
+from streams.risk.targets import Foreseen
 from streams.risk.trajectory import WEEKS, Line
 from streams.state import Out
 
@@ -69,6 +70,7 @@ class HouseholdOut(msgspec.Struct, frozen=True, array_like=True):
     factors: tuple[Part, ...] = ()
     behind: tuple[tuple[str, int], ...] = ()
     outlook: Outlook | None = None
+    outcomes: tuple[Foreseen, ...] = ()
 
 
 class SuggestionOut(msgspec.Struct, frozen=True, array_like=True):
@@ -233,6 +235,7 @@ class Cutter:
                     fields["score_ppm"] = body.score_ppm
                     if body.outlook is not None:
                         fields["trajectory"] = self._trajectory(reader.agency, body.outlook)
+                    fields["outcomes"] = [self._foreseen(reader.agency, one) for one in body.outcomes]
                 text = msgspec.json.encode(fields).decode()
             messages.append(self._row(reader.agency, "household", key, body.as_of_at, text))
         return messages
@@ -241,6 +244,12 @@ class Cutter:
         """Where a household and its children are heading, by this agency's own ids."""
         people = {self.entity_id(agency, person): _lines(lines) for person, lines in outlook.people}
         return {"level_ppm": outlook.level_ppm, "weeks": WEEKS, "household": _lines(outlook.household),
+                "people": people}  # fmt: skip
+
+    def _foreseen(self, agency: str, one: Foreseen) -> dict[str, Any]:
+        """One target; of children only those this agency holds a record of, by its own ids."""
+        people = {self.entity_id(agency, child.person): child.ppm for child in one.people if agency in child.holders}
+        return {"outcome": one.outcome, "horizon_days": one.horizon_days, "stage": one.stage, "ppm": one.ppm,
                 "people": people}  # fmt: skip
 
     def _suggestion(self, out: Out) -> list[Message]:

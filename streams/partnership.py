@@ -19,8 +19,9 @@ from schemas import crypto
 from schemas.envelope import PAYLOAD_KEY_INFO
 from schemas.profile import AGE_BANDS
 from streams import controls, insights, linkage, presence, registers
+from streams.alerting.rows import FIGURE_SPECS
+from streams.alerting.rows import FIRST_SPECS as WATCH_SPECS
 from streams.alerting.schedule import Roll
-from streams.alerting.watch import FIRST_SPECS as WATCH_SPECS
 from streams.alerting.watch import Watch
 from streams.controls import ControlRow, Controls
 from streams.keys import Keyring
@@ -60,6 +61,7 @@ SPECS: Final[tuple[Spec, ...]] = (
     *controls.SPECS,
     *FORESIGHT_SPECS,
     *insights.DEMAND_SPECS,
+    *FIGURE_SPECS,
 )
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -109,6 +111,7 @@ class Partnership:
         self.watch = Watch(self.name, self.keyring.entity_key, self.tables, Facts(self))
         self.watch.ready()
         self.model_told: tuple[str, int, str] | None = None
+        self.figures_told: tuple[tuple[bytes, int], ...] | None = None
 
     @property
     def graph(self) -> LinkGraph:

@@ -24,6 +24,7 @@ from streams.keys import Keyring
 NAME = "smalltown"
 AGENCIES = {"council": "social_care", "police": "police"}
 APPROVERS = ("ann", "bob")
+ALSO = [{"outcome": "re_referral", "horizon_days": 90, "grace_days": 0}, {"outcome": "early_help"}]
 DAY_MS = 24 * 3600 * 1000
 START_MS = 1_736_121_600_000  # 2025-01-06T00:00Z
 MARY = Person(given="Mary", surname="Quillfeather", dob="2014-03-09", number="12", street="Larkspur Way",
@@ -76,7 +77,7 @@ class Smalltown:
         """The rules' body."""
         teams = [{"name": "mash", "agency": "council"}, {"name": "desk", "agency": "police"}]
         return {"front_door": "mash", "teams": teams, "holidays": ["2025-12-25", "2025-12-26"],
-                "holidays_until": "2035-12-31", **changes}  # fmt: skip
+                "holidays_until": "2035-12-31", "also": ALSO, **changes}  # fmt: skip
 
     def control(self, name: str, body: Mapping[str, Any], version: int = 1, signers: Sequence[str] = APPROVERS,
                 at: int = START_MS, effective_at: int | None = None) -> bytes:  # fmt: skip

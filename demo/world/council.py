@@ -15,7 +15,7 @@ from demo.world.places import TOWN, Address
 
 EARLIER_SHARE = 0.06  # of children with a closed file and no event in the window
 MOTHER_SHARE = 0.5  # of children on file have their mother on file
-PLAN_CODES = {"in_need": "CIN", "protection_plan": "CP", "looked_after": "CLA"}
+PLAN_CODES = {"in_need": "CIN", "protection_plan": "CP", "looked_after": "CLA", "early_help": "EH"}
 ADDRESS_TYPES = {"home": "HOME", "hostel": "HOSTEL", "refuge": "REFUGE", "care_home": "CARE"}
 TEAMS = ("EAST", "WEST")
 UNBORN_KNOWN_DAYS = 130  # before birth
@@ -154,9 +154,12 @@ class Council(Maker):
             held = {"person_id": person, "from_date": day_of(status.started_at)}
             household = self.population.people[status.person].household
             team = TEAMS[household % 2]
+            allocated = status.kind != "early_help"  # a family's own hub works with it, no duty team
             self.book.put(status.recorded_at, "carefile.plan_spell", spell)
-            self.book.put(status.recorded_at, "carefile.allocation", {**held, "team_code": team, "status": "A"})
+            if allocated:
+                self.book.put(status.recorded_at, "carefile.allocation", {**held, "team_code": team, "status": "A"})
             if status.ended_at is not None:
                 ended = day_of(status.ended_at)
                 self.book.put(status.ended_at, "carefile.plan_spell", {**spell, "end_date": ended})
-                self.book.put(status.ended_at, "carefile.allocation", {**held, "status": "E", "to_date": ended})
+                if allocated:
+                    self.book.put(status.ended_at, "carefile.allocation", {**held, "status": "E", "to_date": ended})

@@ -23,6 +23,10 @@ LATE_SHARE: Final = 0.02  # of background events are written weeks later
 LATE_DAYS: Final = (10.0, 35.0)
 WITHDRAWN_SHARE: Final = 0.006  # of live background events: entered in error and deleted
 UNBORN_PLANS: Final = 3  # unborn children on a plan: a contact of the mother is one of theirs
+HELPED: Final = {"in_need": 0.35, "protection_plan": 0.55}
+"""Share of closed spells that are stepped down to early help."""
+HELP_DAYS: Final = (60.0, 240.0)
+HELP_DELAY_DAYS: Final = 5.0  # at most, from the close to the row
 LOOKED_AFTER: Final = 14  # children looked after at some time in the window, for presence notices
 
 
@@ -61,7 +65,13 @@ class Chronicle(NamedTuple):
     plan: Plan
 
 
-def chronicle(population: Population, plan: Plan, background: Background, random: np.random.Generator) -> Chronicle:
+def chronicle(
+    population: Population,
+    plan: Plan,
+    background: Background,
+    random: np.random.Generator,
+    helped: np.random.Generator,
+) -> Chronicle:
     """Puts stories, busy families and background together.
 
     Args:
@@ -69,6 +79,7 @@ def chronicle(population: Population, plan: Plan, background: Background, random
         plan: Stories and busy families.
         background: Already drawn.
         random: Stream for delays.
+        helped: Stream for early help.
 
     Returns:
         Events in order of recording, up to the end of live and the tail.
@@ -83,7 +94,8 @@ def chronicle(population: Population, plan: Plan, background: Background, random
     rows.sort(key=lambda row: (row[2], row[1], row[5], row[4]))
     events = [WorldEvent(number, *row[1:]) for number, row in enumerate(rows)]
     episodes = sorted(background.episodes, key=lambda e: (e.onset, e.person))
-    return Chronicle(events, _statuses(population, episodes, random), episodes, plan)
+    statuses = _statuses(population, episodes, random) + _early_help(episodes, helped)
+    return Chronicle(events, sorted(statuses, key=lambda s: (s.recorded_at, s.person)), episodes, plan)
 
 
 def _event(happening: Happening, random: np.random.Generator) -> WorldEvent:
@@ -124,4 +136,15 @@ def _statuses(population: Population, episodes: list[Episode], random: np.random
     for person in population.unborn[:UNBORN_PLANS]:
         began = population.people[person].born_day - 70.0
         spells.append(WorldStatus(person, "protection_plan", ms(began), ms(began + 250), ms(began)))
-    return sorted(spells, key=lambda s: (s.recorded_at, s.person))
+    return spells
+
+
+def _early_help(episodes: list[Episode], random: np.random.Generator) -> list[WorldStatus]:
+    """Some children are stepped down when their episode closes."""
+    spells = []
+    for episode in episodes:
+        chance, days, delay = random.random(), random.uniform(*HELP_DAYS), random.uniform(0, HELP_DELAY_DAYS)
+        if chance < HELPED[episode.status]:
+            began, ends = ms(episode.closed), ms(episode.closed + days)
+            spells.append(WorldStatus(episode.person, "early_help", began, ends, ms(episode.closed + delay)))
+    return spells

@@ -53,7 +53,7 @@ class World:
         plan = stories.plan(self.population, rng(self.seed, "stories"), self.mix)
         background = Background(self.population, plan, rng(self.seed, "needs"), self.mix)
         background.draw()
-        return chronicle(self.population, plan, background, rng(self.seed, "events"))
+        return chronicle(self.population, plan, background, rng(self.seed, "events"), rng(self.seed, "early help"))
 
     @property
     def people(self) -> list[Person]:

@@ -7,7 +7,7 @@ reckoning.py; what could be seen at each moment is hindsight.py's. Same state, s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -17,8 +17,9 @@ from streams.alerting.bygroup import Group, by_group
 from streams.alerting.hindsight import ASSUMES, EVENT, Hindsight
 from streams.alerting.notice import Alert, Notice
 from streams.alerting.reckoning import WEEK_MS, Column, Trial, Window
+from streams.alerting.rows import SPECS
 from streams.alerting.rules import Refused, Rules, parse_rules
-from streams.alerting.watch import SPECS, Watch
+from streams.alerting.watch import Watch
 from streams.risk.features import DAY_MS
 from streams.risk.golive import WARM_MS, Cursor
 from streams.risk.household import Facts
@@ -46,7 +47,7 @@ class State(NamedTuple):
         now: Newest moment of the partnership's time (ms).
         phase: Of the watch.
         rules: Body of the rules in force, or empty.
-        models: Rows of the table `model`.
+        model: Weights in force.
         alerts: Alerts that really were raised.
     """
 
@@ -54,7 +55,7 @@ class State(NamedTuple):
     now: int
     phase: str
     rules: str
-    models: Mapping[bytes, Model]
+    model: Model
     alerts: Iterable[Alert]
 
 
@@ -126,9 +127,9 @@ def compare(state: State, body: str, weeks: int = WEEKS, weights: Weights = "the
     known = reckoning.families(Hindsight(state.facts, span.until, span.until), span.until)
     if not known:
         raise NotPossible("expected households with children, found none")
-    models = state.models if weights == "now" else None
+    model = state.model if weights == "now" else None
     before, after = (
-        reckoning.reckon(trial(state.facts, span, text, models), known, span) for text in (state.rules, body)
+        reckoning.reckon(trial(state.facts, span, text, model), known, span) for text in (state.rules, body)
     )
     sent, answered, followed = reckoning.answered(state.alerts, state.facts, known, span)
     return Comparison(
@@ -179,28 +180,29 @@ def window(state: State, rules: Rules, weeks: int) -> Window:
     return Window(start, state.now, rules.horizon_days * DAY_MS, rules.grace_days * DAY_MS)
 
 
-def trial(known: Facts, span: Window, body: str, models: Mapping[bytes, Model] | None = None) -> Trial:
+def trial(known: Facts, span: Window, body: str, model: Model | None = None) -> Trial:
     """Go live at the start of the window, and live to its end.
 
     Args:
         known: Facts as they are known now.
         span: The window.
         body: Rules.
-        models: Weights that stay; None: learned from what came before the window and on, as a live system does.
+        model: Weights that stay; None: learned from what came before the window and on, as a live system does.
 
     Raises:
         Refused: The rules cannot take effect.
     """
     facts = Hindsight(known, span.start, span.until)
-    watch = Watch("", KEY, _tables(span, models), facts)
+    rules = msgspec.structs.replace(parse_rules(body), also=())  # no alert rests on them
+    watch = Watch("", KEY, _tables(span, rules, model), facts)
     watch.ready()
-    if refused := watch.control(body, 1, span.start):
+    if refused := watch.control(msgspec.json.encode(rules).decode(), 1, span.start):
         raise Refused(refused)
     said: list[Notice] = []
     watch.golive(span.start)
     while watch.phase != "live":
         said += watch.advance(span.start)
-    line, model = watch.figures()["raise_ppm"], watch.model.name
+    line, name = watch.figures()["raise_ppm"], watch.model.name
     for now in (*range(span.start + TICK_MS, span.until, TICK_MS), span.until):
         for change in facts.move(now):
             if change.rank == EVENT:
@@ -212,13 +214,13 @@ def trial(known: Facts, span: Window, body: str, models: Mapping[bytes, Model] |
         while watch.sweeping:  # live there is a tick a minute, and a sweep is over within the hour
             said += watch.advance(now)
     figures = watch.figures()
-    return Trial(tuple(said), (line, figures["raise_ppm"]), (model, watch.model.name), figures["queued"])
+    return Trial(tuple(said), (line, figures["raise_ppm"]), (name, watch.model.name), figures["queued"])
 
 
-def _tables(span: Window, models: Mapping[bytes, Model] | None) -> dict[str, dict[Any, Any]]:
+def _tables(span: Window, rules: Rules, model: Model | None) -> dict[str, dict[Any, Any]]:
     tables: dict[str, dict[Any, Any]] = {spec.name: {} for spec in SPECS}
-    if models is not None:
-        tables["model"], tables["examples"] = Held(models), Held()
+    if model is not None:
+        tables["model"], tables["examples"] = Held({rules.target.key: model}), Held()
         tables["golive"][ONLY] = Cursor(phase="tuning", started_at=span.start)  # nothing to learn: choose the line
     return tables
 

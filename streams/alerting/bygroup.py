@@ -6,13 +6,13 @@ Decides which groups have a line and which of its cells are shown. Does not coun
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from streams.alerting.reckoning import Family, Reckoned, Window, with_outcome
-from streams.insights.suppress import ROUND_TO, SMALL_MAX, VALUES_MIN, rounded, withhold
+from streams.insights.suppress import cells
 
 MEASURES: Final = ("alerts", "known", "true", "caught")
 
@@ -52,27 +52,3 @@ def by_group(known: Mapping[bytes, Family], window: Window, both: tuple[Reckoned
         Group(group, head, ends, **{name: (cut[name][0][place], cut[name][1][place]) for name in MEASURES})
         for place, (group, head, ends) in enumerate(lines)
     )
-
-
-def cells(counts: Sequence[int], few: Sequence[bool] = ()) -> tuple[int | None, ...]:
-    """The counts of one line of groups as they may be shown beside their exact total.
-
-    Args:
-        counts: One a group.
-        few: Groups withheld with all they have.
-
-    Returns:
-        Rounded to the nearest 5; None where withheld. All are where what is left would give one back.
-
-    Example:
-        >>> cells([100, 3, 40]), cells([2, 1, 0]), cells([12, 0, 33])
-        ((100, None, None), (None, None, None), (10, 0, 35))
-    """
-    gone = few or [False] * len(counts)
-    line = [max(1, min(SMALL_MAX, count)) if hide else count for count, hide in zip(counts, gone, strict=True)]
-    *left, total = withhold([*line, sum(counts)], [0] * (len(line) + 1))
-    shown = [None if wait or hide else rounded(count) for count, wait, hide in zip(counts, left, gone, strict=True)]
-    hidden = shown.count(None)
-    others = sum(max(SMALL_MAX + 1, value - ROUND_TO // 2) for value in shown if value)
-    room = sum(counts) - others - (hidden - 1)  # values one withheld count may have, if each of the others is 1
-    return (None,) * len(shown) if total or (hidden and room < VALUES_MIN) else tuple(shown)

@@ -62,6 +62,10 @@ def regroup(before: Iterable[Members], after: Iterable[Members], rows: Mapping[b
             lost += [alert for alert in (row.alert, row.step_down) if alert]
     joined: list[tuple[str, str]] = []
     kept = {household: _merge(rows_, joined) for household, rows_ in gathered.items()}
+    for members in before:
+        if (row := rows.get(members[0])) is not None and row.answered:
+            for household in {home[record] for record in members if record in home}:
+                kept[household] = kept.get(household, Watched()).with_answers(row.answered)
     return Regrouped(kept, tuple(joined), tuple(lost))
 
 
@@ -79,6 +83,7 @@ def _merge(rows: list[tuple[bytes, Watched]], joined: list[tuple[str, str]]) -> 
             armed_at=max(first.armed_at, other.armed_at),
             stepped_at=max(first.stepped_at, other.stepped_at),
             sampled_at=max(first.sampled_at, other.sampled_at),
+            also_sampled_at=max(first.also_sampled_at, other.also_sampled_at),
             child=first.child or other.child,
             low_at=0,  # calm of one part is not calm of the whole
         )

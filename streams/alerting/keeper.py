@@ -23,12 +23,13 @@ from streams.alerting.schedule import Schedule
 from streams.alerting.telling import Episodes, Sight, Teller, Terms, Word
 from streams.risk import steer
 from streams.risk.contribution import Contribution
-from streams.risk.examples import GAP_MS, take
+from streams.risk.examples import Moment
 from streams.risk.features import vector
 from streams.risk.household import Facts, Household, read, with_event
 from streams.risk.model import Scored, score
 from streams.risk.steer import Steering
-from streams.risk.study import ONLY, Scholar
+from streams.risk.study import ONLY, Seen
+from streams.risk.targets import Targets
 
 HOUSEHOLDS_MAX: Final = 50_000  # read and kept, about 1 kB each
 LINKS_CORRECTED: Final = "links were corrected"
@@ -39,13 +40,13 @@ RECORDS_GONE: Final = "records are gone"
 class Keeper:
     """Keeps the rows of households and the alerts about them."""
 
-    def __init__(self, key: bytes, tables: Any, facts: Facts, scholar: Scholar) -> None:
-        """Bind the tables `watches`, `alerts`, `episodes`, `steering`, the facts and the scholar."""
+    def __init__(self, key: bytes, tables: Any, facts: Facts, targets: Targets) -> None:
+        """Bind the tables `watches`, `alerts`, `episodes`, `steering`, the facts and the targets."""
         self.rows: MutableMapping[bytes, Watched] = tables["watches"]
         self.alerts: MutableMapping[str, Alert] = tables["alerts"]
         self._steerings: MutableMapping[bytes, Steering] = tables["steering"]
         self._facts = facts
-        self._scholar = scholar
+        self._targets = targets
         self._teller = Teller(key, tables, facts)
         self.schedule = Schedule()
         self.pending: set[bytes] = set()
@@ -103,7 +104,7 @@ class Keeper:
         seen = self._seen.get(key)
         if seen is None or seen[0] != now:
             household = self.household(key)
-            seen = self._seen[key] = (now, household, score(self._scholar.model, household, now))
+            seen = self._seen[key] = (now, household, score(self._targets.alerting.model, household, now))
         return seen
 
     def look(
@@ -148,7 +149,7 @@ class Keeper:
         if not row.alert:
             return row
         raised_at = self.alerts[row.alert].raised_at
-        then = score(self._scholar.model, sight.household, raised_at).level_ppm
+        then = score(self._targets.alerting.model, sight.household, raised_at).level_ppm
         if max(then, sight.scored.level_ppm) > lines.clear_ppm:
             return row
         self._tell(row.alert, "retracted", sight, FACTS_CORRECTED)
@@ -193,10 +194,19 @@ class Keeper:
         refused = answer(self.alerts, response, now)
         if refused is None:
             alert = self.alerts[id_]
+            if response["action"] in ANSWERS:
+                self._answered(alert, now)
             if response["action"] in ANSWERS and response["team"] == alert.team and not alert.ended:
                 self._withdraw(id_, routing.alone(alert), self._sight_of(id_, now), TAKEN_OVER)
             self._run_clock(id_)
         return refused
+
+    def _answered(self, alert: Alert, now: int) -> None:
+        """Somebody saw it: what comes of the family now says as much about the answer."""
+        homes = (self._facts.household(alert.child), alert.household)
+        key = next((home for home in homes if self._facts.household_records(home)), None)
+        if key is not None:
+            self.put(key, (self.rows.get(key) or Watched()).with_answers((now,)))
 
     def clock(self, id_: str, now: int) -> None:
         """The time of an alert's clock has come: work begins, or nobody answered."""
@@ -304,15 +314,22 @@ class Keeper:
                     self.put(key, msgspec.structs.replace(row, told_ppm=max(row.told_ppm, scored.score_ppm)))
 
     def sample(self, key: bytes, now: int) -> None:
-        """Take an example at an event, one a household in `GAP_MS`."""
+        """Take examples at an event."""
         row = self.rows.get(key) or Watched()
-        if now - row.sampled_at < GAP_MS:
+        before = row.sampled_at, row.also_sampled_at
+        if not self._targets.is_due(now, before):
             return
         _, household, scored = self.sight(key, now)
-        example = take(household, vector(scored.sums, len(household.children)), now, 1, tick=False)
-        if example is not None:
-            self._scholar.take(key, example)
-            self.put(key, msgspec.structs.replace(row, sampled_at=now))
+        x = vector(scored.sums, len(household.children))
+        after = self._targets.sample(Moment(key, household, x, now), before)
+        if after != before:
+            self.put(key, msgspec.structs.replace(row, sampled_at=after[0], also_sampled_at=after[1]))
+
+    def seen(self, record: bytes) -> Seen:
+        """The household of a record, and when alerts about it were answered."""
+        key = self._facts.household(record)
+        row = self.rows.get(key)
+        return Seen(self.household(key), row.answered if row else ())
 
     def put(self, key: bytes, row: Watched) -> None:
         """Store a row, and keep what is derived from rows."""
@@ -332,7 +349,7 @@ class Keeper:
     def _terms(self) -> Terms:
         if self._rules is None:
             raise RuntimeError("no rules in force")
-        return Terms(self._scholar.model, self._rules, self._version)
+        return Terms(self._targets.alerting.model, self._rules, self._version)
 
     def _rise(self, sight: Sight, direction: str, line_ppm: int, *, opening: bool) -> str:
         id_, notice = self._teller.rise(sight, self._terms(), direction, line_ppm, opening=opening)

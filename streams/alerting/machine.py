@@ -8,6 +8,7 @@ feed is known to have been alive. Knows no score, no clock and no team.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 NORMAL: Final = 0
 PENDING: Final = 1
 RECOVERING: Final = 2
+ANSWERED_MAX: Final = 8  # dwell allows no more within a horizon and grace, but for the busiest
 RAISED: Final = 3  # states are ordered by how much they claim: on a merge the highest wins
 
 Move = Literal["raise", "queue", "lapse", "update", "clear", "step_down", "end_step_down"]
@@ -51,6 +53,8 @@ class Watched(msgspec.Struct, frozen=True, array_like=True, gc=False):
         child: Person the last alert was about: where a household splits, its history goes with that child.
         alert: The escalate alert that stands, or empty.
         step_down: The step-down alert that stands, or empty.
+        also_sampled_at: As `sampled_at`, for outcomes that no alert rests on.
+        answered: When people answered alerts about the household, the newest `ANSWERED_MAX`, in order (ms).
     """
 
     state: int = NORMAL
@@ -66,6 +70,15 @@ class Watched(msgspec.Struct, frozen=True, array_like=True, gc=False):
     child: bytes = b""
     alert: str = ""
     step_down: str = ""
+    also_sampled_at: int = 0
+    answered: tuple[int, ...] = ()
+
+    def with_answers(self, more: Collection[int]) -> Watched:
+        """With more answers."""
+        if not more:
+            return self
+        kept = tuple(sorted({*self.answered, *more}))[-ANSWERED_MAX:]
+        return msgspec.structs.replace(self, answered=kept)
 
 
 class Reading(NamedTuple):

@@ -16,13 +16,14 @@ import msgspec
 from streams.alerting.machine import Watched
 from streams.alerting.rules import Rules
 from streams.risk.contribution import Contribution
-from streams.risk.examples import GAP_MS, take, weight_at_tick
+from streams.risk.examples import Moment, weight_at_tick
 from streams.risk.features import DAY_MS, MICRO, sums, vector
 from streams.risk.foresight import Foresight
 from streams.risk.golive import CANDIDATES, GRID_MS, TUNE_MS, WARM_MS, Cursor, Walk, choose, raises
 from streams.risk.household import REFERRAL, Facts, Household, read
 from streams.risk.model import score
-from streams.risk.study import ONLY, Scholar
+from streams.risk.study import ONLY
+from streams.risk.targets import Targets
 
 HOUSEHOLDS_MAX: Final = 50_000  # read and kept, about 1 kB each
 WALK_PER_CALL: Final = 400  # steps of the walk in one call, about 15 ms
@@ -40,12 +41,12 @@ def teaches(contribution: Contribution) -> bool:
 class Opening:
     """The phases between backfill and live."""
 
-    def __init__(self, tables: Any, facts: Facts, scholar: Scholar, foresight: Foresight) -> None:
-        """Bind the tables `golive` and `watches`, the facts, the scholar and the foresight."""
+    def __init__(self, tables: Any, facts: Facts, targets: Targets, foresight: Foresight) -> None:
+        """Bind the tables `golive` and `watches`, the facts, the targets and the foresight."""
         self._cursors: MutableMapping[bytes, Cursor] = tables["golive"]
         self._watches: MutableMapping[bytes, Watched] = tables["watches"]
         self._facts = facts
-        self._scholar = scholar
+        self._targets = targets
         self._foresight = foresight
         self._walk: Walk | None = None
         self._order: list[bytes] | None = None
@@ -112,7 +113,7 @@ class Opening:
         for _ in range(WALK_PER_CALL):
             step = self._walk.take()
             if step is None:
-                self._scholar.publish(now, None)
+                self._targets.alerting.publish(now, None)
                 self._walk = None
                 self._move(phase="tuning", key=b"", counts=(0,) * len(CANDIDATES), children=0)
                 return
@@ -131,21 +132,23 @@ class Opening:
 
     def _example(self, key: bytes, at: int, *, tick: bool) -> None:
         row = self._watches.get(key) or Watched()
-        if not tick and at - row.sampled_at < GAP_MS:
+        before = row.sampled_at, row.also_sampled_at
+        if not tick and not self._targets.is_due(at, before):
             return
         household = self._household(key)
         if not household.children:
             return
         of = sums(household.contributions, at)
-        weight = weight_at_tick(key, of, at) if tick else 1
-        if not weight:
-            return
-        example = take(household, vector(of, len(household.children)), at, weight, tick=tick)
-        if example is None:
-            return
-        self._scholar.study_past(key, example, household, self.cursor.started_at)
+        until = self.cursor.started_at
         if not tick:
-            self._watches[key] = msgspec.structs.replace(row, sampled_at=at)
+            after = self._targets.sample(
+                Moment(key, household, vector(of, len(household.children)), at), before, until
+            )
+            if after != before:
+                self._watches[key] = msgspec.structs.replace(row, sampled_at=after[0], also_sampled_at=after[1])
+        elif weight := weight_at_tick(key, of, at):
+            x = vector(of, len(household.children))
+            self._targets.sample_tick(Moment(key, household, x, at, weight, tick=True), until)
 
     def _household(self, key: bytes) -> Household:
         known = self._read.get(key)
@@ -169,7 +172,7 @@ class Opening:
         for key in batch:
             household = self._household(key)
             children += len(household.children)
-            self._foresight.study_past(household, self._scholar.model, cursor.started_at)
+            self._foresight.study_past(household, self._targets.alerting.model, cursor.started_at)
             scores = self._past(household, cursor.started_at)
             for place, count in enumerate(raises(scores, round(rules.clear_ratio * MICRO), _dwell(rules))):
                 counts[place] += count
@@ -189,7 +192,7 @@ class Opening:
         start = until - TUNE_MS
         times = {c.occurred_at for c in household.contributions if start < c.occurred_at <= until}
         times.update(range(start, until, GRID_MS))
-        model = self._scholar.model
+        model = self._targets.alerting.model
         return [(at, score(model, household, at).score_ppm) for at in sorted(times)]
 
     def _open(self, now: int, look: Look) -> None:

@@ -11,13 +11,15 @@ from typing import Final
 
 import msgspec
 
-from schemas.event import OUTCOMES
 from streams.alerting.hours import Hours
 from streams.alerting.machine import Lines
 from streams.risk.features import DAY_MS
+from streams.risk.learn import load_prior
+from streams.risk.outcomes import ALERTING, GRACE_DAYS_MAX, HORIZON_DAYS_MAX, OUTCOMES, Target
 
 RULE: Final = "household_need_or_plan"
 TEAMS_MAX: Final = 256
+ALSO_MAX: Final = 8
 HOLIDAYS_MAX: Final = 512
 HOLIDAYS_KNOWN_DAYS: Final = 365  # so far ahead holidays must be known when rules come into force
 
@@ -55,7 +57,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         front_door: Team of children who are allocated to none.
         teams: All teams.
-        outcome: What is predicted.
+        outcome: What alerts rest on: `ALERTING`.
         horizon_days: How far ahead a score looks.
         label_days: How far ahead the label that is learned looks: known sooner (RISK section 4).
         grace_days: Longest time from an onset to its being known.
@@ -73,11 +75,12 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         day_starts, day_ends: Working hours, local, in minutes of the day.
         holidays: Days on which nobody works, ISO dates.
         holidays_until: Last day up to which `holidays` says them all, an ISO date; empty for nobody knows.
+        also: What else is predicted; no alert rests on it.
     """
 
     front_door: str
     teams: tuple[Team, ...]
-    outcome: str = OUTCOMES[0]
+    outcome: str = ALERTING
     horizon_days: int = 180
     label_days: int = 60
     grace_days: int = 70
@@ -96,6 +99,12 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     day_ends: int = 17 * 60
     holidays: tuple[str, ...] = ()
     holidays_until: str = ""
+    also: tuple[Target, ...] = ()
+
+    @property
+    def target(self) -> Target:
+        """What alerts rest on."""
+        return Target(self.outcome, self.horizon_days, self.label_days, self.grace_days)
 
     def lines(self, raise_ppm: int) -> Lines:
         """Where the lines are when `raise_at` is there."""
@@ -164,9 +173,12 @@ def check_rules(body: str, teams: Mapping[str, str], at: int) -> None:
         at: When they come into force (ms since 1970-01-01 UTC).
 
     Raises:
-        Refused: As `parse_rules`; or a team is not registered so; or holidays are not known for a year ahead.
+        Refused: As `parse_rules`; or there is no such prior, a team is not registered so, or holidays are not
+            known for a year ahead.
     """
     rules = parse_rules(body)
+    if rules.prior and load_prior(rules.prior) is None:
+        raise Refused(f"prior {rules.prior} does not ship with this version, or is for other features")
     for team in rules.teams:
         if team.name not in teams:
             raise Refused(f"team {team.name} is not in the register")
@@ -187,9 +199,8 @@ def _checks(rules: Rules) -> tuple[tuple[bool, str], ...]:
         (len(set(names)) == len(names), "a team is named twice"),
         (rules.front_door in names, "the front door is not one of the teams"),
         (all(1 <= team.respond_hours <= 400 for team in rules.teams), "respond_hours must be from 1 to 400"),
-        (rules.outcome in OUTCOMES, "the outcome is not one that is known"),
-        (1 <= rules.label_days <= rules.horizon_days <= 730, "expected 1 <= label_days <= horizon_days <= 730"),
-        (0 <= rules.grace_days <= 365, "grace_days must be from 0 to 365"),
+        (rules.outcome == ALERTING, f"outcome: alerts rest on {ALERTING}, got {rules.outcome}; others go in also"),
+        *_target_checks(rules),
         (0 < rules.budget_per_1000_month <= 100, "budget_per_1000_month must be above 0 and at most 100"),
         (1 <= rules.over_budget <= 2, "over_budget must be from 1 to 2"),
         (0 < rules.burst_days <= 60, "burst_days must be above 0 and at most 60"),
@@ -205,6 +216,21 @@ def _checks(rules: Rules) -> tuple[tuple[bool, str], ...]:
         (60 <= rules.feed_limit_s <= 90 * 86_400, "feed_limit_s must be from a minute to 90 days"),
         (0 <= rules.day_starts < rules.day_ends < 24 * 60, "working hours must begin before they end"),
         (len(rules.holidays) <= HOLIDAYS_MAX and all(map(_is_date, rules.holidays)), "holidays must be ISO dates"),
+    )
+
+
+def _target_checks(rules: Rules) -> tuple[tuple[bool, str], ...]:
+    also, both = rules.also, (rules.target, *rules.also)
+    horizons = {(one.outcome, one.horizon_days) for one in both}
+    return (
+        (len(also) <= ALSO_MAX, f"also: expected at most {ALSO_MAX}, got {len(also)}"),
+        (all(one.outcome in OUTCOMES for one in also), f"also: an outcome must be one of {', '.join(OUTCOMES)}"),
+        (
+            all(1 <= one.label_days <= one.horizon_days <= HORIZON_DAYS_MAX for one in both),
+            f"expected 1 <= label_days <= horizon_days <= {HORIZON_DAYS_MAX}",
+        ),
+        (all(0 <= one.grace_days <= GRACE_DAYS_MAX for one in both), f"grace_days must be 0 to {GRACE_DAYS_MAX}"),
+        (len(horizons) == len(both), "also: an outcome is there twice with one horizon"),
     )
 
 

@@ -1,8 +1,8 @@
 """The watch over one partnership's households: the one door through which `step` asks for scores and alerts.
 
 Decides when a household is looked at, when weights are published and when the line moves. What a look leads to is
-keeper.py's; learning is the scholar's (streams/risk/study.py); going live is opening.py's. All of its state is in
-tables; everything else here is derived from them and made anew by `ready`.
+keeper.py's; learning is that of the targets (streams/risk/targets.py); going live is opening.py's. All of its state
+is in tables (rows.py); everything else here is derived from them and made anew by `ready`.
 """
 
 from __future__ import annotations
@@ -16,78 +16,26 @@ from schemas.control import Response
 from streams.alerting.explain import explain
 from streams.alerting.grouping import Members, parted
 from streams.alerting.keeper import Keeper
-from streams.alerting.machine import Watched
-from streams.alerting.notice import Alert, Notice, Part
+from streams.alerting.notice import Notice, Part
 from streams.alerting.opening import Opening, teaches
 from streams.alerting.routing import due_at
+from streams.alerting.rows import Clock, RulesRow
 from streams.alerting.rules import Refused, Rules, parse_rules
 from streams.alerting.schedule import ANSWER, TICK, Due, Roll
-from streams.alerting.telling import Episodes
 from streams.risk import steer
 from streams.risk.contribution import Contribution
-from streams.risk.examples import TICK_MS, Example, Resolved, take, weight_at_tick
+from streams.risk.drift import Gauge, drifted
+from streams.risk.examples import TICK_MS, Moment, weight_at_tick
 from streams.risk.features import DAY_MS, vector
-from streams.risk.foresight import FORESIGHT_SPECS, Foresight, Outlook
-from streams.risk.golive import Cursor
+from streams.risk.foresight import Foresight, Outlook
 from streams.risk.household import Facts
-from streams.risk.learn import Learned
 from streams.risk.model import Model
 from streams.risk.steer import Steering
-from streams.risk.study import ONLY, Horizon, Scholar, Study
-from streams.state import Spec
+from streams.risk.study import ONLY, Scholar
+from streams.risk.targets import Foreseen, Targets
 
 SWEEP_PER_CALL: Final = 100  # households judged in one call of a sweep, about 10 ms
 DUE_PER_CALL: Final = 256  # households looked at in one call because of time; more wait for the next message
-
-
-class RulesRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The rules in force and since when."""
-
-    body: str
-    version: int
-    since: int
-
-
-class Clock(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """How far time has been dealt with.
-
-    Attributes:
-        at: Ticks before this were had (ms).
-        household: And at it, those up to this one.
-        children: Children counted in the last full cycle of ticks.
-        counting: Children counted so far in this one.
-        counted_at: When this cycle began.
-        published_at: Last publication.
-        sweeping: Weights, rules or line changed, and households after `swept` have not been judged by them yet.
-        swept: How far the sweep has come.
-    """
-
-    at: int = 0
-    household: bytes = b""
-    children: int = 0
-    counting: int = 0
-    counted_at: int = 0
-    published_at: int = 0
-    sweeping: bool = False
-    swept: bytes = b""
-
-
-FIRST_SPECS: Final = (
-    Spec("watches", Watched),
-    Spec("alerts", Alert),
-    Spec("episodes", Episodes),
-    Spec("examples", Example),
-    Spec("calibration", Resolved),
-    Spec("learner", Learned),
-    Spec("model", Model),
-    Spec("study", Study),
-    Spec("golive", Cursor),
-    Spec("steering", Steering),
-    Spec("alert_rules", RulesRow),
-    Spec("clock", Clock),
-)
-SPECS: Final = (*FIRST_SPECS, *FORESIGHT_SPECS)
-"""All tables of a watch. A partnership lists them in two places: a table's number never changes."""
 
 
 class Watch:
@@ -107,10 +55,11 @@ class Watch:
         self._steerings: MutableMapping[bytes, Steering] = tables["steering"]
         self._rules_rows: MutableMapping[bytes, RulesRow] = tables["alert_rules"]
         self._clocks: MutableMapping[bytes, Clock] = tables["clock"]
-        self._scholar = Scholar(tables, facts)
+        self._targets = Targets(tables)
+        self._gauge = Gauge(tables)
         self._foresight = Foresight(tables)
-        self._opening = Opening(tables, facts, self._scholar, self._foresight)
-        self._keeper = Keeper(key, tables, facts, self._scholar)
+        self._opening = Opening(tables, facts, self._targets, self._foresight)
+        self._keeper = Keeper(key, tables, facts, self._targets)
         self._roll: Roll | None = None
         self._rules: Rules | None = None
 
@@ -135,7 +84,7 @@ class Watch:
         except Refused as refused:
             return str(refused)
         self._rules_rows[ONLY] = RulesRow(body, version, now)
-        self._scholar.flush()
+        self._targets.change(rules.target, rules.also)
         self._configure()
         self._sweep()
         steering = self._steerings.get(ONLY)
@@ -161,7 +110,7 @@ class Watch:
     @property
     def model(self) -> Model:
         """What scores are made of now."""
-        return self._scholar.model
+        return self._targets.alerting.model
 
     @property
     def holidays_until(self) -> str | None:
@@ -241,13 +190,15 @@ class Watch:
         if self.phase != "live":
             self._go_live(self._rules, now)
             return self._keeper.said()
-        self._scholar.resolve(now)
+        self._targets.drop()
+        self._targets.resolve(now, self._keeper.seen)
         self._foresight.resolve(now, self.model, self._keeper.household)
         budget = self._budget(self._rules)
         self._steer(steer.fill(self._steerings[ONLY], now, budget))
         if now >= self._clock.published_at + self._rules.publish_days * DAY_MS:
             self._publish(self._rules, now, budget)
-        self._scholar.flush()
+        self._targets.publish_one(now, self._rules.publish_days * DAY_MS)
+        self._targets.flush()
         self._serve_pending(now)
         self._sweep_on(now)
         for due in self._keeper.schedule.pop(now, DUE_PER_CALL, self._stands):
@@ -278,10 +229,21 @@ class Watch:
         _, known, scored = self._keeper.sight(household, now)
         return scored.score_ppm if known.records else None
 
+    def foreseen(self, household: bytes, now: int) -> tuple[Foreseen, ...]:
+        """What is said of a household, a target each."""
+        _, known, scored = self._keeper.sight(household, now)
+        return self._targets.foresee(known, vector(scored.sums, len(known.children)), now)
+
+    @property
+    def scholars(self) -> tuple[Scholar, ...]:
+        """Who learns, the one that alerts rest on first: their models, counts and figures."""
+        return self._targets.all
+
     def figures(self) -> dict[str, int]:
         """Counts for metrics and insights."""
         told = self._keeper.told
-        study, learned, steering = self._scholar.study, self._scholar.learned, self._steerings.get(ONLY)
+        scholar, steering = self._targets.alerting, self._steerings.get(ONLY)
+        study, learned = scholar.study, scholar.learned
         return {
             "raised": steering.raised if steering else 0,
             "queued": steering.queued if steering else 0,
@@ -315,11 +277,8 @@ class Watch:
         row = self._rules_rows.get(ONLY)
         self._rules = rules = parse_rules(row.body) if row else None
         self._keeper.configure(rules, row.version if row else 0)
-        if rules is None:
-            self._scholar.ready()
-            return
-        days = (rules.label_days, rules.horizon_days, rules.grace_days)
-        self._scholar.configure(Horizon(*(n * DAY_MS for n in days)), rules.prior)
+        if rules is not None:
+            self._targets.configure(rules.target, rules.also, rules.prior)
 
     def _load_schedule(self) -> None:
         asked = ((row.due_at, key) for key, row in self._keeper.rows.items() if row.due_at)
@@ -340,7 +299,7 @@ class Watch:
             self._mark(at=now)
             self._load_schedule()
             self._sweep()  # what changed while the caseload was opened has not been judged
-        self._scholar.flush()
+        self._targets.flush()
 
     def _budget(self, rules: Rules) -> steer.Budget:
         children = max(1, self._clock.children)
@@ -353,7 +312,7 @@ class Watch:
     def _publish(self, rules: Rules, now: int, budget: steer.Budget) -> None:
         """New weights, and once a month a new line; then everyone is judged by them."""
         steering = self._steerings[ONLY]
-        self._scholar.publish(now, steering)
+        self._targets.alerting.publish(now, steering, drifted(self._gauge.drift))
         if not rules.raise_at and steer.is_due(steering, now):
             self._steer(steer.move(steering, now, budget, len(self._keeper.pending)))
         self._mark(published_at=now)
@@ -400,10 +359,10 @@ class Watch:
         self._keeper.schedule.add(key, (at, key))
         _, household, scored = self._keeper.sight(key, now)
         self._count(len(household.children), now)
-        weight = weight_at_tick(key, scored.sums, at)
-        example = take(household, vector(scored.sums, len(household.children)), now, weight, tick=True)
-        if weight and example is not None:
-            self._scholar.take(key, example)
+        self._gauge.add(scored.score_ppm, scored.x, now)
+        if weight := weight_at_tick(key, scored.sums, at):
+            x = vector(scored.sums, len(household.children))
+            self._targets.sample_tick(Moment(key, household, x, now, weight, tick=True))
         self._foresight.take(key, self.outlook(key, now), now, self._clock.children)
 
     def _count(self, children: int, now: int) -> None:

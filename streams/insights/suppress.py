@@ -59,6 +59,30 @@ def withhold(counts: Sequence[int], held: Sequence[int]) -> tuple[int, ...]:
     return tuple(now)
 
 
+def cells(counts: Sequence[int], few: Sequence[bool] = ()) -> tuple[int | None, ...]:
+    """The counts of one line of groups as they may be shown beside their exact total.
+
+    Args:
+        counts: One a group.
+        few: Groups withheld with all they have.
+
+    Returns:
+        Rounded to the nearest 5; None where withheld. All are where what is left would give one back.
+
+    Example:
+        >>> cells([100, 3, 40]), cells([2, 1, 0]), cells([12, 0, 33])
+        ((100, None, None), (None, None, None), (10, 0, 35))
+    """
+    gone = few or [False] * len(counts)
+    line = [max(1, min(SMALL_MAX, count)) if hide else count for count, hide in zip(counts, gone, strict=True)]
+    *left, total = withhold([*line, sum(counts)], [0] * (len(line) + 1))
+    shown = [None if wait or hide else rounded(count) for count, wait, hide in zip(counts, left, gone, strict=True)]
+    hidden = shown.count(None)
+    others = sum(max(SMALL_MAX + 1, value - ROUND_TO // 2) for value in shown if value)
+    room = sum(counts) - others - (hidden - 1)  # values one withheld count may have, if each of the others is 1
+    return (None,) * len(shown) if total or (hidden and room < VALUES_MIN) else tuple(shown)
+
+
 def _room(counts: Sequence[int], now: Sequence[int]) -> int:
     """How many values one withheld cell may have by what is shown, if each of the others is 1."""
     shown = [rounded(count) for count, left in zip(counts, now, strict=True) if not left]

@@ -67,6 +67,10 @@ class Child(NamedTuple):
             assessment of a referral of any child of the household, for a family is assessed together.
         spells: Spans of need, plan or being looked after alone.
         onsets: Onsets of the outcome, sorted.
+        statuses: (kind, start, end) of spells of every kind, sorted.
+        referrals: The child's own, sorted.
+        assessed: Spans in which the family is assessed, sorted: part of `open`.
+        group: Coded group for fairness figures only, or empty.
     """
 
     person: bytes
@@ -75,6 +79,10 @@ class Child(NamedTuple):
     open: tuple[tuple[int, int], ...]
     spells: tuple[tuple[int, int], ...]
     onsets: tuple[int, ...]
+    statuses: tuple[tuple[str, int, int], ...] = ()
+    referrals: tuple[int, ...] = ()
+    assessed: tuple[tuple[int, int], ...] = ()
+    group: str = ""
 
     def open_at(self, at: int) -> bool:
         """Whether an episode is open: the child is then not scored for escalation (RISK section 2)."""
@@ -107,18 +115,20 @@ def read(facts: Facts, household: bytes) -> Household:
         events.extend(facts.contributions(record))
         people.setdefault(facts.cluster(record), []).append(record)
     onsets: dict[bytes, list[int]] = {}
-    assessed: list[tuple[int, int]] = []
+    referrals: dict[bytes, list[int]] = {}
     for one in events:
-        if one.outcome:
-            onsets.setdefault(facts.cluster(one.record), []).append(one.occurred_at)
         if _assesses(one):
-            assessed.append((one.occurred_at, one.occurred_at + ASSESSING_MS))
-    assessed.sort()
+            person = facts.cluster(one.record)
+            referrals.setdefault(person, []).append(one.occurred_at)
+            if one.outcome:
+                onsets.setdefault(person, []).append(one.occurred_at)
+    assessed = sorted((at, at + ASSESSING_MS) for times in referrals.values() for at in times)
     children = []
     for person in sorted(people):
         profiles = [p for p in map(facts.profile, people[person]) if p is not None]
         if any(p.to_18 or p.to_25 for p in profiles):
-            children.append(_child(person, profiles, sorted(onsets.get(person, ())), assessed))
+            own = sorted(onsets.get(person, ())), sorted(referrals.get(person, ()))
+            children.append(_child(person, profiles, *own, assessed))
     return Household(records, tuple(children), tuple(events))
 
 
@@ -132,21 +142,35 @@ def _assesses(event: Contribution) -> bool:
     return bool(event.outcome) or REFERRAL in [family for family, _ in event.factors]
 
 
-def _child(person: bytes, profiles: list[Profile], onsets: list[int], assessed: list[tuple[int, int]]) -> Child:
+def _child(
+    person: bytes,
+    profiles: list[Profile],
+    onsets: list[int],
+    referrals: list[int],
+    assessed: list[tuple[int, int]],
+) -> Child:
     bands = [p.age_band for p in profiles if p.age_band in _KNOWN_BANDS]
     teams = [p.allocation for p in profiles if p.allocation]
-    spells = sorted(
-        (s.started_at, NEVER if s.ended_at is None else s.ended_at)
-        for p in profiles
-        for s in p.spells
-        if s.kind in OPEN_STATUSES
+    statuses = sorted(
+        (s.kind, s.started_at, NEVER if s.ended_at is None else s.ended_at) for p in profiles for s in p.spells
     )
-    spans = [*spells, *((onset, _closes(onset, spells)) for onset in onsets), *assessed]
-    age = AGE_OF_BAND[min(bands)] if bands else -1
-    return Child(person, age, min(teams, default=""), tuple(spans), tuple(spells), tuple(onsets))
+    spells = sorted((start, end) for kind, start, end in statuses if kind in OPEN_STATUSES)
+    spans = [*spells, *((onset, closes(onset, spells)) for onset in onsets), *assessed]
+    return Child(
+        person=person,
+        age=AGE_OF_BAND[min(bands)] if bands else -1,
+        allocation=min(teams, default=""),
+        open=tuple(spans),
+        spells=tuple(spells),
+        onsets=tuple(onsets),
+        statuses=tuple(statuses),
+        referrals=tuple(referrals),
+        assessed=tuple(assessed),
+        group=next((p.group for p in profiles if p.group), ""),
+    )
 
 
-def _closes(onset: int, spells: list[tuple[int, int]]) -> int:
+def closes(onset: int, spells: Iterable[tuple[int, int]]) -> int:
     """End of the episode an onset opened: that of the spell it led to."""
     ends = [end for start, end in spells if end > onset and start <= onset + OPENING_MS]
     return min(ends, default=onset + OPENING_MS)

@@ -29,12 +29,18 @@ from streams.risk.model import COUNTING_RULE, Model
 
 SCALE_EXAMPLES: Final = 3000  # set a feature's scale, which then stays: the covariance is about fixed coordinates
 WEIGHT_VARIANCE: Final = 0.5  # before the first example, of scaled weights; .15 to 2 catch as many
+PRIOR_VARIANCE: Final = 0.003  # of weights that come from elsewhere: they are about right, RISK section 4
 INTERCEPT_VARIANCE: Final = 4.0
 INTERCEPT: Final = -4.0  # two children in a hundred, the order of the base rate
 INTERCEPT_STEP: Final = 0.01  # RISK section 4
 POSITIVES_INTERCEPT: Final = 20  # resolved positives before the intercept moves
 POSITIVES_ALL: Final = 200  # resolved positives before the weights move, RISK section 4 (cold start)
 _UPPER: Final = np.triu_indices(WIDTH + 1)
+
+
+def _covariance(weights: float) -> tuple[float, ...]:
+    """Upper triangle of a covariance whose weights vary so much, each by itself."""
+    return tuple(np.diag([weights] * WIDTH + [INTERCEPT_VARIANCE])[_UPPER].tolist())
 
 
 class Prior(msgspec.Struct, frozen=True):
@@ -73,7 +79,7 @@ class Learned(msgspec.Struct, frozen=True, array_like=True, gc=False):
     positives: int = 0
     scale: tuple[tuple[int, float, float], ...] = ((0, 0.0, 0.0),) * WIDTH
     weights: tuple[float, ...] = (*(0.0,) * WIDTH, INTERCEPT)
-    covariance: tuple[float, ...] = tuple(np.diag([WEIGHT_VARIANCE] * WIDTH + [INTERCEPT_VARIANCE])[_UPPER].tolist())
+    covariance: tuple[float, ...] = _covariance(WEIGHT_VARIANCE)
 
 
 def load_prior(name: str) -> Prior | None:
@@ -92,6 +98,7 @@ def begin(prior: Prior | None) -> Learned:
     return Learned(
         scale=tuple((SCALE_EXAMPLES, *pair) for pair in zip(prior.means, prior.variances, strict=True)),
         weights=(*prior.weights, prior.intercept),
+        covariance=_covariance(PRIOR_VARIANCE),
     )
 
 

@@ -1,7 +1,7 @@
 """Every metric of the platform, in one list.
 
-Decides names, units and labels (RELIABILITY section 7). A label is an agency, a partition, a reason or an outcome;
-never anything that stands for a person.
+Decides names, units and labels (RELIABILITY section 7). A label is an agency, a partition, a reason, an outcome or
+a figure; never anything that stands for a person.
 """
 
 from __future__ import annotations
@@ -68,6 +68,11 @@ ALERTS = _counter("sightline_alerts_total", "Alert records sent to teams", "kind
 TRANSACTION_SECONDS = _seconds("sightline_transaction_seconds", "One publisher transaction, begin to committed")
 EVENT_TO_ALERT = _seconds("sightline_event_to_alert_seconds", "Record in commits until readable by its team")
 RELAY_BACKLOG = _gauge("sightline_relay_backlog", "Commits not yet published", "partition")
+_OF: Final = ("partnership", "outcome", "horizon_days")
+MODEL_FIGURE = _gauge("sightline_model_figure", "How good it is; NaN withheld", *_OF, "cases", "scorer", "figure")
+MODEL_CASES = _gauge("sightline_model_cases", "Cases that figures rest on; NaN withheld", *_OF, "cases", "count")
+MODEL_REVIEW = _gauge("sightline_model_review", "1 while the counting rule is ahead and people should look", *_OF)
+MODEL_DRIFT = _gauge("sightline_model_drift", "Scores beside those of the first weeks", "partnership", "figure")
 BUILD = _gauge("sightline_build_info", "1; the version is the label", "version")
 
 

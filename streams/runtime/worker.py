@@ -33,6 +33,7 @@ from streams.runtime.commits import Damaged
 from streams.runtime.exits import Exit, leave
 from streams.runtime.inbox import Inbox
 from streams.runtime.lane import Lane, Machine, Setting, Taken, UnknownOutcome, Unloadable
+from streams.runtime.modelled import Modelled
 from streams.runtime.positions import Positions
 from streams.runtime.program import launch
 from streams.runtime.transport import ChunkTopic
@@ -57,14 +58,21 @@ class Timed:
     """A machine whose steps are measured."""
 
     def __init__(self, machine: Machine) -> None:
-        self.load, self.ready, self.digest = machine.load, machine.ready, machine.digest
-        self._step = machine.step
+        self.load, self.digest = machine.load, machine.digest
+        self._ready, self._step = machine.ready, machine.step
+        self._modelled = Modelled(machine)
+
+    def ready(self) -> None:
+        """See Machine."""
+        self._ready()
+        self._modelled.show()
 
     def step(self, entries: Sequence[bytes]) -> Outcome:
         """See Machine."""
         began = time.perf_counter()
         outcome = self._step(entries)
         metrics.STEP_SECONDS.observe(time.perf_counter() - began)
+        self._modelled.show()
         return outcome
 
 

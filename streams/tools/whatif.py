@@ -46,7 +46,7 @@ def state_of(p: Partnership) -> State:
     """What a comparison takes of a partnership."""
     row = p.tables["alert_rules"].get(ONLY)
     return State(
-        Facts(p), p.tables["time"].get("now", 0), p.watch.phase, row.body if row else "", dict(p.tables["model"]),
+        Facts(p), p.tables["time"].get("now", 0), p.watch.phase, row.body if row else "", p.watch.model,
         tuple(p.tables["alerts"].values()),
     )  # fmt: skip
 

@@ -18,14 +18,14 @@ from schemas.event import AGENCY_KINDS
 from streams.alerting.backtest import KEY, TICK_MS, Comparison, State, compare, trial, window
 from streams.alerting.notice import Notice
 from streams.alerting.reckoning import Column, Window, families, reckon
+from streams.alerting.rows import SPECS
 from streams.alerting.rules import parse_rules
-from streams.alerting.watch import SPECS, Watch
+from streams.alerting.watch import Watch
 from streams.risk.contribution import Contribution, Spell
 from streams.risk.features import DISTINCT_TOTAL, MICRO, WIDTH
 from streams.risk.golive import WARM_MS
 from streams.risk.household import Facts
 from streams.risk.model import COUNTING_RULE
-from streams.risk.study import ONLY
 from streams.state import Tables
 from tests.unit.streams.risk.families import DAY_MS, T0, Families, event, profile
 
@@ -81,7 +81,7 @@ def at_the_end() -> WorldFacts:
 
 
 def state(facts: Facts | None = None, **changes: Any) -> State:
-    return State(facts or at_the_end(), END_MS, "live", TODAY, {ONLY: COUNTING_RULE}, ())._replace(**changes)
+    return State(facts or at_the_end(), END_MS, "live", TODAY, COUNTING_RULE, ())._replace(**changes)
 
 
 def span() -> Window:
@@ -259,8 +259,8 @@ def test_whatever_happens_later_no_earlier_word_is_another(events, spells, more,
 # no earlier. How often is another matter: `clear_at` moves with `raise_at`, so a higher line may clear and raise
 # again what a lower one holds. Where `clear_at` stays, it is not more often either.
 
-WEIGHTS = {ONLY: msgspec.structs.replace(COUNTING_RULE, version=9, stage="all", weights=tuple(
-    350_000 if place == DISTINCT_TOTAL else 200_000 if place == WIDTH - 1 else 0 for place in range(WIDTH)))}  # fmt: skip
+WEIGHTS = msgspec.structs.replace(COUNTING_RULE, version=9, stage="all", weights=tuple(
+    350_000 if place == DISTINCT_TOTAL else 200_000 if place == WIDTH - 1 else 0 for place in range(WIDTH)))  # fmt: skip
 CLEAR_AT = 0.06
 
 
@@ -285,7 +285,7 @@ def test_a_higher_line_tells_of_no_other_family_not_earlier_and_with_the_same_cl
 
 
 def test_todays_weights_stay_and_nothing_is_learned():
-    found = compare(state(models=WEIGHTS), json.dumps({**TEAM, "raise_at": 0.2}), weights="now")
+    found = compare(state(model=WEIGHTS), json.dumps({**TEAM, "raise_at": 0.2}), weights="now")
     assert found.weights == "now"
     for column in (found.today, found.changed):
         assert column.models == ("9/all", "9/all")

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from demo.offline import Offline
+from demo.partnership import ALSO
 from demo.world import World
 from streams.keys import Keyring
 from streams.partnership import Facts
@@ -36,8 +37,14 @@ def test_a_recovery_at_any_moment_of_a_year_changes_nothing(tmp_path: Path) -> N
             assert _remembered(whole) == [], start
     assert folds > 50
     (town,) = whole.partnerships.values()
-    for table in ("forecasts", "spreads", "demand_insight"):
+    for table in ("forecasts", "spreads", "demand_insight", "drift"):
         assert town.tables[table], table
+    assert len(town.watch.scholars) == 1 + len(ALSO)
+    for one in town.watch.scholars:
+        assert one.learned.positives > 0, one.target
+        assert one.study.resolved > 0, one.target
+        assert one.figures is not None, one.target
+    assert "model:figures" in town.tables["told"]
     assert min(town.tables["foresight"][b"now"].resolved) > 0
 
 

@@ -3,7 +3,7 @@ from itertools import permutations
 import pytest
 
 from streams.alerting.grouping import regroup
-from streams.alerting.machine import NORMAL, PENDING, RAISED, RECOVERING, Watched
+from streams.alerting.machine import ANSWERED_MAX, NORMAL, PENDING, RAISED, RECOVERING, Watched
 from tests.unit.streams.risk.families import T0
 
 A, B = (b"a", b"b"), (b"c", b"d")
@@ -135,3 +135,17 @@ def test_every_alert_goes_on_joins_another_or_is_lost_once():
     assert sorted([row.alert for row in kept.rows.values()] + ends) == ["a", "b", "c", "e", "x"]
     assert kept.lost == ("x",)
     assert {kept.rows[b"d"].alert, *(into for _, into in kept.joined)} <= {row.alert for row in kept.rows.values()}
+
+
+def test_that_somebody_answered_is_known_of_the_whole_and_of_every_part():
+    whole = merged(Watched(answered=(T0, T0 + 2)), Watched(answered=(T0 + 1, T0 + 2)))
+    assert whole.rows[b"a"].answered == (T0, T0 + 1, T0 + 2)
+    parts = regroup((WHOLE,), (A, B), {b"a": Watched(RAISED, T0, child=b"c", alert="up", answered=(T0,))})
+    assert {key: row.answered for key, row in parts.rows.items()} == {b"a": (T0,), b"c": (T0,)}
+    assert {key: row.alert for key, row in parts.rows.items()} == {b"a": "", b"c": "up"}
+
+
+def test_of_answers_the_newest_are_kept():
+    row = Watched().with_answers([5, 1, 3]).with_answers((3, *range(10, 10 + ANSWERED_MAX - 2)))
+    assert row.answered == (3, 5, *range(10, 10 + ANSWERED_MAX - 2))
+    assert Watched().with_answers(()) == Watched()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.alerting.bygroup import MEASURES, by_group, cells
+from streams.alerting.bygroup import MEASURES, by_group
 from streams.alerting.notice import Alert, Notice
 from streams.alerting.reckoning import WEEK_MS, Family, Trial, Window, answered, families, reckon, with_outcome
-from streams.insights.suppress import ROUND_TO, SMALL_MAX, VALUES_MIN, rounded
+from streams.insights.suppress import ROUND_TO, SMALL_MAX, VALUES_MIN, cells, rounded
 from tests.unit.streams.risk.families import DAY_MS, T0, Families, event, profile
 
 WEEKS = 52

@@ -3,10 +3,10 @@ from datetime import datetime
 
 import pytest
 
-from schemas.event import OUTCOMES
 from streams.alerting.hours import LOCAL
-from streams.alerting.rules import HOLIDAYS_MAX, TEAMS_MAX, Refused, Team, parse_rules
+from streams.alerting.rules import ALSO_MAX, HOLIDAYS_MAX, TEAMS_MAX, Refused, Team, parse_rules
 from streams.risk.features import DAY_MS
+from streams.risk.outcomes import OUTCOMES
 
 DOOR = {"name": "mash", "agency": "council"}
 EAST = {"name": "duty-east", "agency": "council", "respond_hours": 10}
@@ -22,6 +22,10 @@ def teams(count):
     return [DOOR, *({"name": f"t{n}", "agency": "council"} for n in range(count - 1))]
 
 
+def also(outcome, **choices):
+    return [{"outcome": outcome, **choices}]
+
+
 def test_a_front_door_is_choice_enough():
     assert rules(teams=[DOOR]).teams == (Team("mash", "council", 4),)
 
@@ -33,12 +37,22 @@ REFUSED = [
     ({"front_door": "elsewhere"}, "the front door is not one of the teams"),
     ({"teams": [DOOR | {"respond_hours": 0}]}, "respond_hours must be from 1 to 400"),
     ({"teams": [DOOR, EAST | {"respond_hours": 401}]}, "respond_hours must be from 1 to 400"),
-    ({"outcome": "happiness"}, "the outcome is not one that is known"),
+    ({"outcome": "early_help"}, "outcome: alerts rest on need_or_plan, got early_help; others go in also"),
+    ({"also": also("harm")}, f"also: an outcome must be one of {', '.join(OUTCOMES)}"),
+    ({"also": also("early_help", label_days=181)}, "expected 1 <= label_days <= horizon_days <= 730"),
+    ({"also": also("early_help", label_days=0)}, "expected 1 <= label_days <= horizon_days <= 730"),
+    ({"also": also("early_help", grace_days=366)}, "grace_days must be 0 to 365"),
+    ({"also": also("early_help") * 2}, "also: an outcome is there twice with one horizon"),
+    ({"also": also("need_or_plan")}, "also: an outcome is there twice with one horizon"),
+    (
+        {"also": [one for days in range(61, 70) for one in also("early_help", horizon_days=days)]},
+        "also: expected at most 8, got 9",
+    ),
     ({"label_days": 0}, "expected 1 <= label_days <= horizon_days <= 730"),
     ({"label_days": 181}, "expected 1 <= label_days <= horizon_days <= 730"),
     ({"horizon_days": 731}, "expected 1 <= label_days <= horizon_days <= 730"),
-    ({"grace_days": -1}, "grace_days must be from 0 to 365"),
-    ({"grace_days": 366}, "grace_days must be from 0 to 365"),
+    ({"grace_days": -1}, "grace_days must be 0 to 365"),
+    ({"grace_days": 366}, "grace_days must be 0 to 365"),
     ({"budget_per_1000_month": 0}, "budget_per_1000_month must be above 0 and at most 100"),
     ({"budget_per_1000_month": 100.1}, "budget_per_1000_month must be above 0 and at most 100"),
     ({"over_budget": 0.99}, "over_budget must be from 1 to 2"),
@@ -82,7 +96,6 @@ def test_a_choice_that_makes_no_sense_is_refused_and_said(choices, why):
     [
         {"teams": teams(TEAMS_MAX)},
         {"teams": [DOOR | {"respond_hours": 1}, EAST | {"respond_hours": 400}]},
-        *({"outcome": outcome} for outcome in OUTCOMES),
         {"label_days": 1, "horizon_days": 1},
         {"label_days": 730, "horizon_days": 730},
         {"grace_days": 0},
@@ -104,6 +117,21 @@ def test_a_choice_that_makes_no_sense_is_refused_and_said(choices, why):
 def test_a_choice_up_to_its_limit_stands(choices):
     said = json.loads(json.dumps({name: getattr(rules(**choices), name) for name in choices if name != "teams"}))
     assert said == {name: value for name, value in choices.items() if name != "teams"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        [],
+        *(also(outcome, horizon_days=90) for outcome in OUTCOMES),
+        [one for days in range(61, 61 + ALSO_MAX) for one in also("early_help", horizon_days=days)],
+        also("early_help", label_days=730, horizon_days=730, grace_days=365),
+    ],
+)
+def test_more_outcomes_stand_as_they_were_asked_for(asked):
+    taken = rules(also=asked).also
+    assert [{name: getattr(one, name) for name in said} for one, said in zip(taken, asked, strict=True)] == asked
+    assert rules(also=asked).target == rules().target
 
 
 @pytest.mark.parametrize(

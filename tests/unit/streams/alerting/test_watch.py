@@ -4,8 +4,9 @@ import pytest
 
 from schemas.event import AGENCY_KINDS
 from streams.alerting.keeper import FACTS_CORRECTED, LINKS_CORRECTED, RECORDS_GONE
+from streams.alerting.rows import SPECS
 from streams.alerting.timing import RECHECK_MS
-from streams.alerting.watch import SPECS, Watch
+from streams.alerting.watch import Watch
 from streams.risk.contribution import Spell
 from streams.risk.household import read
 from streams.risk.model import score
@@ -577,3 +578,23 @@ def test_a_watch_made_anew_from_its_tables_goes_on_the_same(cut):
         town.until(2)
     assert len(whole.heard) == 3
     assert broken.heard == whole.heard
+
+
+# Several outcomes
+
+
+def test_an_answer_is_kept_with_the_household_also_after_the_alert_is_over():
+    town = live()
+    town.awake = False
+    (raised,) = town.trouble()
+    assert town.tables["watches"][b"a"].answered == ()
+    town.pass_ms(DAY_MS)
+    answered(town, raised, "dispute_score")
+    assert town.tables["watches"][b"a"].answered == ()
+    answered(town, raised, "acknowledge")
+    first = town.now
+    assert town.tables["watches"][b"a"].answered == (first,)
+    assert spoken(town.until()) == [CLEARED]
+    answered(town, raised, "close")
+    assert town.tables["watches"][b"a"].answered == (first, town.now)
+    assert town.watch._keeper.seen(b"a2").answered == (first, town.now)

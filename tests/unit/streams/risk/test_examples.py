@@ -16,16 +16,17 @@ def family(spells=()):
 
 def test_children_in_an_open_episode_are_no_examples():
     household = read(family((Spell("in_need", T0 - DAY_MS, None),)), b"a")
-    example = examples.take(household, X, T0, 1, tick=False)
+    example = examples.take("need_or_plan", examples.Moment(b"a", household, X, T0))
     assert example is not None
     assert example.children == ((b"b", 2),)
     alone = household._replace(children=household.children[:1])
-    assert examples.take(alone, X, T0, 1, tick=False) is None
+    assert examples.take("need_or_plan", examples.Moment(b"a", alone, X, T0)) is None
 
 
 def label(facts, horizon=60 * DAY_MS):
-    example = examples.take(read(family(), b"a"), X, T0, 1, tick=False)
-    return examples.labels(example, read(facts, b"a"), horizon)
+    example = examples.take("need_or_plan", examples.Moment(b"a", read(family(), b"a"), X, T0))
+    found = examples.labels("need_or_plan", example, read(facts, b"a"), horizon)
+    return tuple((one.age, one.positive) for one in found)
 
 
 def test_an_onset_within_the_horizon_is_positive_for_that_child():

@@ -1,12 +1,15 @@
 import random
+from importlib import resources
 
 import msgspec
 import numpy as np
 import pytest
 
+from streams.alerting.rules import parse_rules
 from streams.risk import learn
 from streams.risk.features import MICRO, NAMES, WIDTH
 from streams.risk.learn import (
+    Learned,
     Learner,
     Prior,
     begin,
@@ -65,7 +68,8 @@ def test_a_feature_first_seen_late_is_learned_too():
 def test_newton_steps_come_to_the_batch_solution():
     """The posterior mode over the same examples, by full Newton iterations of bounded length on scaled features."""
     shown = list(examples(4000))
-    learner = taught(Learner(begin(PRIOR), frozen_until_all=False), shown)
+    wide = msgspec.structs.replace(begin(PRIOR), covariance=Learned().covariance)
+    learner = taught(Learner(wide, frozen_until_all=False), shown)
     mean, deviation = np.array(PRIOR.means), np.array(PRIOR.variances) ** 0.5
     x = np.array([[*((np.array(x) / MICRO - mean) / deviation), 1.0] for x, _, _ in shown])
     y = np.array([positive for _, positive, _ in shown], float)
@@ -78,6 +82,16 @@ def test_newton_steps_come_to_the_batch_solution():
         step = np.linalg.solve(hessian, x.T @ (y - p) - precision @ (w - start))
         w += step * min(1.0, 0.5 / np.abs(step).max())
     assert np.abs(np.array(learner.row().weights) - w).max() < 0.1
+
+
+def test_weights_from_elsewhere_are_held_to_more_than_those_begun_at_nothing():
+    shown = list(examples(1000))
+    wide = msgspec.structs.replace(begin(PRIOR), covariance=Learned().covariance)
+    moved = [
+        np.abs(np.array(taught(Learner(row, frozen_until_all=False), shown).row().weights[:-1]) - 0.3).max()
+        for row in (begin(PRIOR), wide)
+    ]
+    assert moved[0] < moved[1] / 2
 
 
 def test_a_prior_waits_until_enough_positives_have_resolved():
@@ -156,3 +170,37 @@ def test_a_prior_is_for_the_features_there_are(tmp_path, monkeypatch):
 
 def test_the_rule_can_be_published():
     assert (rule_model(4, 7).version, rule_model(4, 7).stage, rule_model(4, 7).published_at) == (4, "rule", 7)
+
+
+PRIORS = sorted(
+    path.name for path in (resources.files("streams.risk") / "priors").iterdir() if path.name[-5:] == ".json"
+)
+
+
+@pytest.mark.parametrize("file", PRIORS)
+def test_a_prior_that_ships_is_for_the_features_of_today(file):
+    """If this fails the features changed: `python -m benchmarks.prior` makes it anew."""
+    prior = learn.load_prior(file.removesuffix(".json"))
+    assert prior is not None, "it is refused: for other features"
+    assert prior.features == NAMES
+    assert {len(prior.means), len(prior.variances), len(prior.weights)} == {WIDTH}
+    assert min(prior.variances) > 0
+    assert learn.SLOPE_MIN <= prior.slope <= learn.SLOPE_MAX
+    assert abs(prior.shift) <= learn.SHIFT_MAX
+    assert prior.weights[NAMES.index("protective")] < max(prior.weights)
+
+
+def test_there_is_a_prior_to_choose_and_nobody_gets_it_unasked():
+    assert PRIORS
+    assert parse_rules('{"front_door": "a", "teams": [{"name": "a", "agency": "b"}]}').prior == ""
+
+
+@pytest.mark.parametrize("name", ["", "nothing_like_it", "../learn", "synthetic.json"])
+def test_there_is_no_prior_of_another_name(name):
+    assert learn.load_prior(name) is None
+
+
+def test_a_prior_of_other_features_is_refused(monkeypatch):
+    monkeypatch.setattr(learn, "NAMES", (*NAMES, "shoe_size"))
+    for file in PRIORS:
+        assert learn.load_prior(file.removesuffix(".json")) is None

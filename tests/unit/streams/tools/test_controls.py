@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.alerting.rules import HOLIDAYS_MAX, check_rules
+from streams.alerting.rules import HOLIDAYS_MAX, Refused, check_rules
 from streams.tools import controls
 from tests.smalltown import START_MS
 
@@ -54,6 +54,18 @@ def test_rules_without_holidays_are_drafted_with_them(capsys: pytest.CaptureFixt
     assert set(ENGLAND_2026) < set(made["holidays"])
     assert len(made["holidays"]) <= HOLIDAYS_MAX
     assert made["holidays_until"] == "2028-12-31"
+
+
+@pytest.mark.parametrize(("prior", "ships"), [("", True), ("synthetic", True), ("elsewhere", False)])
+def test_rules_that_begin_from_weights_that_do_not_ship_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, prior: str, ships: bool
+) -> None:
+    body = drafted(capsys, tmp_path, "rules", {**BODY, "prior": prior})
+    if ships:
+        check_rules(body, {"mash": "council"}, START_MS)
+    else:
+        with pytest.raises(Refused, match="prior elsewhere does not ship"):
+            check_rules(body, {"mash": "council"}, START_MS)
 
 
 def test_rules_that_choose_their_own_holidays_keep_them(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
