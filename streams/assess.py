@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.alert import UNREAD
+from schemas.alert import MOVED, OUT_OF_HOURS, UNREAD
 from schemas.profile import Profile as WireProfile
 from streams import demand, insights, reviewing
 from streams.alerting.grouping import parted
@@ -23,6 +23,8 @@ from streams.partnership import Partnership
 from streams.risk.contribution import Contribution
 
 SHOWN_STEP_PPM: Final = 5_000  # a smaller move of a score is not published again
+HANDED: Final = {UNREAD: "unread", OUT_OF_HOURS: "copied", MOVED: "moved"}
+"""Corrections by which an alert comes to another team, as they are counted."""
 LINK_ACTIONS: Final[dict[str, Kind]] = {"must_link": "must", "cannot_link": "cannot"}
 
 
@@ -191,8 +193,12 @@ def _say(p: Partnership, notices: Iterable[Notice]) -> None:
         agency = register.teams[team].agency
         p.emit("alert", team, AlertOut(notice, agency, register.agencies[agency].rung, p.own(agency, notice.records)))
         _show(p, notice.household, notice.changed_at, always=True)
-        if notice.correction == UNREAD and not notice.aside:
-            p.count(agency, "unread")
+        if (
+            notice.state == "updated"
+            and notice.correction in HANDED
+            and (notice.aside == (notice.correction == OUT_OF_HOURS))
+        ):
+            p.count(agency, HANDED[notice.correction])
         if notice.state in {"raised", "updated"}:
             reviewing.explained(p, notice.household, agency, notice.changed_at)
 

@@ -1,7 +1,7 @@
 """Every metric of the platform, in one list.
 
-Decides names, units and labels (RELIABILITY section 7). A label is an agency, a partition, a reason or an outcome;
-never anything that stands for a person.
+Decides names, units and labels (RELIABILITY section 7). A label is a partnership, an agency, a partition, a reason or
+an outcome; never anything that stands for a person.
 """
 
 from __future__ import annotations
@@ -68,6 +68,9 @@ ALERTS = _counter("sightline_alerts_total", "Alert records sent to teams", "kind
 TRANSACTION_SECONDS = _seconds("sightline_transaction_seconds", "One publisher transaction, begin to committed")
 EVENT_TO_ALERT = _seconds("sightline_event_to_alert_seconds", "Record in commits until readable by its team")
 RELAY_BACKLOG = _gauge("sightline_relay_backlog", "Commits not yet published", "partition")
+PENDING = _gauge("sightline_alerts_pending", "Alerts that wait for room in the budget", "partnership")
+BEHIND = _gauge("sightline_feed_behind_seconds", "Age of a feed past its limit, 0 within", "partnership", "agency")
+HOLIDAYS = _gauge("sightline_holidays_left_seconds", "Until bank holidays are not known any more", "partnership")
 BUILD = _gauge("sightline_build_info", "1; the version is the label", "version")
 
 

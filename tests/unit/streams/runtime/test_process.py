@@ -134,7 +134,18 @@ def test_an_uncaught_exception_leaves_no_text_behind() -> None:
 
 
 def test_metric_names_have_the_prefix_base_units_and_no_label_that_stands_for_a_person() -> None:
-    allowed = {"stage", "agency", "outcome", "reason", "partition", "place", "topic", "kind", "version"}
+    allowed = {
+        "partnership",
+        "stage",
+        "agency",
+        "outcome",
+        "reason",
+        "partition",
+        "place",
+        "topic",
+        "kind",
+        "version",
+    }
     for metric in metrics.ALL:
         (family,) = metric.describe()
         assert re.fullmatch(r"sightline_[a-z_]+", family.name)
