@@ -88,5 +88,8 @@ def demand(table: Mapping[str, Any] | None, config: Config) -> tuple[Demand, ...
     )  # fmt: skip
 
 
-def _cell(cell: Mapping[str, int] | None) -> str:
-    return "too few to show" if cell is None else f"{cell['expected']} ({cell['low']} to {cell['high']})"
+def _cell(cell: Mapping[str, int | None] | None) -> str:
+    if cell is None:
+        return "too few to show"
+    band = "too early for a range" if cell["low"] is None else f"{cell['low']} to {cell['high']}"
+    return f"{cell['expected']} ({band})"

@@ -102,6 +102,9 @@ def test_demand_is_shown_by_team_and_what_is_withheld_says_so(desk: Made, client
     desk.arrives(demand())
     page = client.get("/demand")
     assert page.text.count("45 (35 to 55)") == 6
+    desk.arrives(demand(last={"expected": 45, "low": None, "high": None}))
+    assert client.get("/demand").text.count("45 (too early for a range)") == 2
+    assert client.get("/demand").text.count("45 (35 to 55)") == 4
     assert page.text.count("too few to show") == 6
     for words in ("New episodes of need or plan", "Alerts raised", "next 12 weeks", "All teams"):
         assert words in page.text
