@@ -222,14 +222,18 @@ def _show(p: Partnership, household: bytes, now: int, *, always: bool = False) -
     if not always and before is not None and abs(score_ppm - before) < SHOWN_STEP_PPM:
         return
     p.tables["shown"][household] = score_ppm
-    agencies = p.registered().agencies
     held: dict[str, list[bytes]] = {}
     for rid in p.graph.household_records(household):
         held.setdefault(p.tables["records"][rid].agency, []).append(rid)
-    readers = tuple([Reader(agency, agencies[agency].rung, tuple(held[agency])) for agency in sorted(held)])
+    readers = tuple(_reader(p, agency, held[agency]) for agency in sorted(held))
     model, reasons = p.watch.reasons(household, now)
     outlook = p.watch.outlook(household, now)
     p.emit("household", "", HouseholdOut(household, now, readers, score_ppm, model, reasons, p.behind(now), outlook))
+
+
+def _reader(p: Partnership, agency: str, records: list[bytes]) -> Reader:
+    people = tuple(sorted({p.graph.cluster(rid) for rid in records}))
+    return Reader(agency, p.registered().agencies[agency].rung, tuple(records), people)
 
 
 def _hide(p: Partnership, household: bytes, before: int | None, now: int) -> None:

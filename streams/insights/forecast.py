@@ -25,7 +25,7 @@ SETTLED: Final = 10  # weeks after which all episodes of a week are known
 LEAST_WEEKS: Final = 4  # of known counts, before anything is said
 BAND_WEEKS: Final = 8  # and, or half the horizon, before a band is
 Z_MILLI: Final = 1_282  # of an 80 % band
-TRUST_MILLI: Final = ((100, 20, 600, 280), (20, 20, 780, 180), (10, 10, 970, 10))
+TRUST_MILLI: Final = ((100, 20, 600, 280), (10, 10, 580, 400), (10, 10, 900, 80))
 """Shares of last period, same season, mean of a year and last weeks before anything is learned, by horizon."""
 RATE: Final = 29_000  # micro-bits that a method loses for being wrong by the square root of the count
 KEEP_MILLI: Final = 993  # of what was lost, a week later: half in two years
