@@ -21,6 +21,7 @@ from demo.world.base import END_MS, START_MS, T0_MS
 from demo.world.mix import NATURAL, PLANTED
 from streams.insights import demand
 from streams.insights.caseload import WEEK_MS
+from streams.insights.forecast import SETTLED, UNSAID, Forecast, forecast
 from streams.risk.household import read
 from streams.risk.model import NONE, score
 from streams.risk.trajectory import AHEAD_MS, WEEKS, Line
@@ -35,7 +36,7 @@ class Judged(Run):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.ends: list[list[tuple[Line, int, int]]] = [[] for _ in WEEKS]  # what was said, level then, level now
-        self.demand: list[tuple[int, demand.PublishedDemand, dict[str, int]]] = []  # when, table, level by kind
+        self.demand: list[tuple[int, tuple[tuple[Forecast, ...], ...]]] = []  # when, what was said by kind
         self._ahead: list[tuple[int, int, bytes, int, Line, int]] = []
         self._published: demand.PublishedDemand | None = None
         self._seen: set[tuple[bytes, int]] = set()
@@ -78,8 +79,11 @@ class Judged(Run):
             "alerts": {"mash": weekly(self._raised(), now, since=T0_MS)},
         }
         self._published = demand.publish_demand(self._published, counts, now)
-        levels = {kind: demand.level(teams["mash"], kind) for kind, teams in counts.items()}
-        self.demand.append((now, self._published, levels))
+        said = tuple(
+            forecast(counts[kind]["mash"], lag, learned)
+            for kind, lag, learned in zip(demand.KINDS, demand.LAGS, self._published.learned, strict=True)
+        )
+        self.demand.append((now, said))
 
     def _raised(self) -> list[int]:
         return [n.raised_at for n in self.notices
@@ -126,25 +130,26 @@ def of_scores(run: Judged) -> dict[str, float]:
 
 
 def of_demand(run: Judged) -> dict[str, float]:
-    """Figures of demand by horizon: new episodes, and the band of alerts."""
+    """Figures of demand by horizon; of coverage, over the weeks in which a band was said, and how many these were."""
     found: dict[str, float] = {}
-    for kind in demand.KINDS:
+    for place, kind in enumerate(demand.KINDS):
         came = run.came(kind)
         name = "demand" if kind == "episodes" else "alerts"
         for horizon, weeks in enumerate(WEEKS):
             errors: list[tuple[float, ...]] = []
-            inside = 0
-            for now, published, levels in run.demand:
+            inside: list[bool] = []
+            for now, said in run.demand:
                 week = demand.week_of(now) - demand.week_of(START_MS)
-                if now + weeks * WEEK_MS > END_MS:
-                    break
+                expected, low, high = said[place][horizon]
+                if now + weeks * WEEK_MS > END_MS or expected == UNSAID:
+                    continue
                 true = sum(came[week : week + weeks])
-                low, high = published.said[-1].bands[demand.KINDS.index(kind)][horizon]
-                inside += low <= 1000 * true <= high
-                expected = levels[kind] * weeks / 1000
-                errors.append(tuple(abs(value - true) for value in (expected, *naive(came, week, weeks))))
+                if low != UNSAID:
+                    inside.append(low <= 1000 * true <= high)
+                errors.append(tuple(abs(value - true) for value in (expected / 1000, *naive(came, week, weeks))))
             means = [sum(column) / len(errors) for column in zip(*errors, strict=True)]
-            found |= {f"{name}_mae_{weeks}w": means[0], f"{name}_cover_{weeks}w": inside / len(errors)}
+            found |= {f"{name}_mae_{weeks}w": means[0], f"{name}_bands_{weeks}w": len(inside),
+                      f"{name}_cover_{weeks}w": sum(inside) / max(1, len(inside))}  # fmt: skip
             if kind == "episodes":
                 found |= {f"demand_best_naive_{weeks}w": min(means[1:])}
                 found |= {f"demand_{peer}_{weeks}w": m for peer, m in zip(PEERS, means[1:], strict=True)}
@@ -156,7 +161,7 @@ PEERS: Final = ("last", "season", "year")
 
 def naive(came: Sequence[int], week: int, weeks: int) -> tuple[float, float, float]:
     """Last period, same season last year and mean of a year, from weeks of which all was known at the time."""
-    known = week - demand.SETTLED
+    known = week - SETTLED
     return (
         float(sum(came[known - weeks : known])),
         float(sum(came[week - YEAR : week - YEAR + weeks])),
@@ -183,7 +188,23 @@ def main() -> None:
                              "demand_best_naive", "demand_last", "demand_season", "demand_year", "demand_cover",
                              "alerts_cover")
             ), flush=True)  # fmt: skip
-    print(json.dumps({**worst(by_seed), "families": families, "by_seed": by_seed}))
+    print(json.dumps({**worst(by_seed), **mean(by_seed), "families": families, "by_seed": by_seed}))
+
+
+def mean(by_seed: dict[int, dict[str, Any]]) -> dict[str, float]:
+    """Of demand over all seeds: the mean error beside the best naive forecast's, and the coverage of all bands."""
+    runs, found = list(by_seed.values()), {}
+    for weeks in WEEKS:
+        errors = {
+            name: sum(run[f"demand_{name}_{weeks}w"] for run in runs) / len(runs) for name in ("mae", *PEERS)
+        }  # fmt: skip
+        found |= {f"mean_demand_mae_{weeks}w": errors["mae"],
+                  f"mean_demand_best_naive_{weeks}w": min(errors[peer] for peer in PEERS)}  # fmt: skip
+        for name in ("demand", "alerts"):
+            bands = sum(run[f"{name}_bands_{weeks}w"] for run in runs)
+            inside = sum(run[f"{name}_cover_{weeks}w"] * run[f"{name}_bands_{weeks}w"] for run in runs)
+            found[f"mean_{name}_cover_{weeks}w"] = inside / max(1, bands)
+    return {name: round(value, 4) for name, value in found.items()}
 
 
 def worst(by_seed: dict[int, dict[str, Any]]) -> dict[str, float]:

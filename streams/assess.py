@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.alert import UNREAD
+from schemas.alert import MOVED, OUT_OF_HOURS, UNREAD
 from schemas.profile import Profile as WireProfile
 from streams import demand, figures, insights, reviewing
 from streams.alerting.grouping import parted
@@ -21,9 +21,10 @@ from streams.linkage.identity import Identity
 from streams.outbox import AlertOut, HouseholdOut, LinkOut, PresenceOut, Reader
 from streams.partnership import Partnership
 from streams.risk.contribution import Contribution
-from streams.risk.targets import Chance, Foreseen
 
 SHOWN_STEP_PPM: Final = 5_000  # a smaller move of a score is not published again
+HANDED: Final = {UNREAD: "unread", OUT_OF_HOURS: "copied", MOVED: "moved"}
+"""Corrections by which an alert comes to another team, as they are counted."""
 LINK_ACTIONS: Final[dict[str, Kind]] = {"must_link": "must", "cannot_link": "cannot"}
 
 
@@ -193,8 +194,12 @@ def _say(p: Partnership, notices: Iterable[Notice]) -> None:
         agency = register.teams[team].agency
         p.emit("alert", team, AlertOut(notice, agency, register.agencies[agency].rung, p.own(agency, notice.records)))
         _show(p, notice.household, notice.changed_at, always=True)
-        if notice.correction == UNREAD and not notice.aside:
-            p.count(agency, "unread")
+        if (
+            notice.state == "updated"
+            and notice.correction in HANDED
+            and (notice.aside == (notice.correction == OUT_OF_HOURS))
+        ):
+            p.count(agency, HANDED[notice.correction])
         if notice.state in {"raised", "updated"}:
             reviewing.explained(p, notice.household, agency, notice.changed_at)
 
@@ -218,27 +223,20 @@ def _show(p: Partnership, household: bytes, now: int, *, always: bool = False) -
     if not always and before is not None and abs(score_ppm - before) < SHOWN_STEP_PPM:
         return
     p.tables["shown"][household] = score_ppm
-    agencies = p.registered().agencies
     held: dict[str, list[bytes]] = {}
     for rid in p.graph.household_records(household):
         held.setdefault(p.tables["records"][rid].agency, []).append(rid)
-    readers = tuple([Reader(agency, agencies[agency].rung, tuple(held[agency])) for agency in sorted(held)])
+    readers = tuple(_reader(p, agency, held[agency]) for agency in sorted(held))
     model, reasons = p.watch.reasons(household, now)
-    outlook, outcomes = p.watch.outlook(household, now), _foreseen(p, household, now)
+    outlook, outcomes = p.watch.outlook(household, now), p.watch.foreseen(household, now)
     p.emit("household", "", HouseholdOut(
         household, now, readers, score_ppm, model, reasons, p.behind(now), outlook, outcomes,
     ))  # fmt: skip
 
 
-def _foreseen(p: Partnership, household: bytes, now: int) -> tuple[Foreseen, ...]:
-    """What is said of a household, with who holds a record of each child."""
-
-    def held(child: Chance) -> Chance:
-        holders = {p.tables["records"][rid].agency for rid in p.graph.members(child.person)}
-        return child._replace(holders=tuple(sorted(holders)))
-
-    said = p.watch.foreseen(household, now)
-    return tuple(one._replace(people=tuple(held(child) for child in one.people)) for one in said)
+def _reader(p: Partnership, agency: str, records: list[bytes]) -> Reader:
+    people = tuple(sorted({p.graph.cluster(rid) for rid in records}))
+    return Reader(agency, p.registered().agencies[agency].rung, tuple(records), people)
 
 
 def _hide(p: Partnership, household: bytes, before: int | None, now: int) -> None:

@@ -34,6 +34,7 @@ def controlled(p: Partnership, message: Any, now: int) -> str:
             p.enforce(name, row, now)
     except BadControl as refused:
         p.controls.refuse(name, message["version"], str(refused), now)
+        p.count("", "control_refused")
         raise
     finally:
         tell(p, now)

@@ -49,11 +49,12 @@ class PresenceOut(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Reader(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An agency that holds a household: its rung and its own records."""
+    """An agency that holds a household: its rung, its own records, and the people it holds a record of."""
 
     agency: str
     rung: int
     own: tuple[bytes, ...] = ()
+    people: tuple[bytes, ...] = ()
 
 
 class HouseholdOut(msgspec.Struct, frozen=True, array_like=True):
@@ -234,21 +235,30 @@ class Cutter:
                 if reader.rung >= RUNG_SUMMARY:
                     fields["score_ppm"] = body.score_ppm
                     if body.outlook is not None:
-                        fields["trajectory"] = self._trajectory(reader.agency, body.outlook)
-                    fields["outcomes"] = [self._foreseen(reader.agency, one) for one in body.outcomes]
+                        fields["trajectory"] = self._trajectory(reader, body.outlook)
+                    fields["outcomes"] = [self._foreseen(reader, one) for one in body.outcomes]
                 text = msgspec.json.encode(fields).decode()
             messages.append(self._row(reader.agency, "household", key, body.as_of_at, text))
         return messages
 
-    def _trajectory(self, agency: str, outlook: Outlook) -> dict[str, Any]:
-        """Where a household and its children are heading, by this agency's own ids."""
-        people = {self.entity_id(agency, person): _lines(lines) for person, lines in outlook.people}
+    def _trajectory(self, reader: Reader, outlook: Outlook) -> dict[str, Any]:
+        """Where a household is heading, and those of its children whom the agency knows, by its own ids.
+
+        A child whom it holds no record of is nothing to it, and of a restricted one it must not even learn that.
+        """
+        people = {
+            self.entity_id(reader.agency, person): _lines(lines)
+            for person, lines in outlook.people
+            if person in reader.people
+        }  # fmt: skip
         return {"level_ppm": outlook.level_ppm, "weeks": WEEKS, "household": _lines(outlook.household),
                 "people": people}  # fmt: skip
 
-    def _foreseen(self, agency: str, one: Foreseen) -> dict[str, Any]:
-        """One target; of children only those this agency holds a record of, by its own ids."""
-        people = {self.entity_id(agency, child.person): child.ppm for child in one.people if agency in child.holders}
+    def _foreseen(self, reader: Reader, one: Foreseen) -> dict[str, Any]:
+        """One target; of children only those whom the agency knows, as in `_trajectory`."""
+        people = {
+            self.entity_id(reader.agency, person): ppm for person, ppm in one.people if person in reader.people
+        }  # fmt: skip
         return {"outcome": one.outcome, "horizon_days": one.horizon_days, "stage": one.stage, "ppm": one.ppm,
                 "people": people}  # fmt: skip
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -135,12 +136,15 @@ class Outcome(NamedTuple):
         delta: Packed list of `Change`; applying it to the state before gives the state after.
         outbox: Outputs in order.
         counts: (agency, outcome) -> messages, for metrics only; outcomes are applied, duplicate, late, orphan,
-            dead_letter, tick. Beside messages: `control_refused` when its time came, and `unread` alerts escalated.
+            dead_letter, tick. Beside messages: `control_refused`, and alerts that were escalated `unread`, `copied`
+            to who is at work or `moved` with the child.
+        gauges: (partnership, agency or empty, what) -> value, after a tick, for metrics only: streams/gauges.py.
     """
 
     delta: bytes
     outbox: tuple[Out, ...]
     counts: Mapping[tuple[str, str], int]
+    gauges: Mapping[tuple[str, str, str], int] = MappingProxyType({})
 
 
 def pack_delta(changes: list[Change]) -> bytes:

@@ -11,6 +11,7 @@ from typing import Final
 
 from schemas import codec
 from streams import assess, governing, receive
+from streams.gauges import read
 from streams.keys import Keyring
 from streams.linkage.model import LinkModel, shipped_model
 from streams.partnership import Partnership
@@ -74,7 +75,11 @@ def step(state: State, entries: Sequence[bytes]) -> Outcome:
         The delta since the state before, the outputs in order, and how each message ended.
     """
     changes, outbox, counts = apply(state, entries)
-    return Outcome(pack_delta(changes), tuple(outbox), counts)
+    gauges: dict[tuple[str, str, str], int] = {}
+    if ("", "tick") in counts:
+        for name, partnership in state.partnerships.items():
+            gauges |= {(name, *what): value for what, value in read(partnership).items()}
+    return Outcome(pack_delta(changes), tuple(outbox), counts, gauges)
 
 
 def apply(state: State, entries: Sequence[bytes]) -> tuple[list[Change], list[Out], Mapping[tuple[str, str], int]]:

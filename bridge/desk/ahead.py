@@ -32,10 +32,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Heading:
-    """Where a household is heading, and when that was said."""
+    """Where a household is heading, when that was said, and which feeds were behind then, in words."""
 
     said: str
     steps: tuple[Step, ...]
+    behind: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,12 @@ class Demand:
     lines: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def heading(cut: Mapping[str, Any], now: int) -> Heading | None:
+def heading(cut: Mapping[str, Any], config: Config, now: int) -> Heading | None:
     """Where a household is heading; None where the rung does not reach or nothing is said.
 
     Args:
         cut: The household's row, cut to the user's rung.
+        config: Settings, for names of agencies.
         now: Partnership time, ms.
     """
     told = cut.get("trajectory")
@@ -60,7 +62,7 @@ def heading(cut: Mapping[str, Any], now: int) -> Heading | None:
     lines = [told["household"][f"{name}_ppm"] for name in ("quiet", "expected", "low", "high")]
     scale = max(1, *(value for line in lines for value in line))
     steps = tuple(_step(weeks, row, scale) for weeks, *row in zip(told["weeks"], *lines, strict=True))
-    return Heading(words.moment(cut["as_of_at"], now), steps)
+    return Heading(words.moment(cut["as_of_at"], now), steps, words.lags(cut.get("behind", ()), config.agency_name))
 
 
 def _step(weeks: int, row: Sequence[int], scale: int) -> Step:
@@ -86,5 +88,8 @@ def demand(table: Mapping[str, Any] | None, config: Config) -> tuple[Demand, ...
     )  # fmt: skip
 
 
-def _cell(cell: Mapping[str, int] | None) -> str:
-    return "too few to show" if cell is None else f"{cell['expected']} ({cell['low']} to {cell['high']})"
+def _cell(cell: Mapping[str, int | None] | None) -> str:
+    if cell is None:
+        return "too few to show"
+    band = "too early for a range" if cell["low"] is None else f"{cell['low']} to {cell['high']}"
+    return f"{cell['expected']} ({band})"

@@ -139,6 +139,7 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         Route("/alerts/{alert_id}", views.alert),
         Route("/alerts/{alert_id}/acknowledge", views.acknowledge, methods=["POST"]),
         Route("/demand", views.demand),
+        Route("/controls", views.controls),
         Route("/suggestions", suggestions.suggestions),
         Route("/suggestions/{suggestion_id}", suggestions.decide, methods=["POST"]),
         Route("/healthz", healthz),

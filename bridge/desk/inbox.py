@@ -1,7 +1,7 @@
 """The inbox in Redis: the newest state of each alert and presence notice of a team, and that something changed.
 
 Beside them the rows of the agency's own views that a page shows: suggested links, what holds people together, where
-households are heading, and demand.
+households are heading, demand, and how the controls stand.
 
 Decides how messages are kept beside the desk and how a lost Redis shows. Everything here is made from the team's
 topics and the audit and is rebuilt from them; pseudonyms only, never a name.
@@ -22,6 +22,9 @@ CHANGES_MAX = 1_000  # changes that a dropped page can resume from; one that is 
 SUGGESTIONS_MAX = 20_000  # suggestions kept, about 1 kB each; beyond, the weakest go
 LINKS_MAX = 20_000  # households kept whose links are explained; beyond, whichever
 HOUSEHOLDS_MAX = 20_000  # households kept of which it is said where they are heading; beyond, whichever
+HOUSEHOLD_KEPT = ("trajectory", "behind", "as_of_at")  # what a page shows of a household's row
+KEPT_WHOLE = {"insight": "insights", "control": "controls", "freshness": "freshness"}
+"""Kinds of rows of which there are few: where they are kept, by the rest of their key."""
 CLOSED = ("cleared", "retracted")
 OWN = "=agency"
 """Stands for a team where something is the whole agency's: no topic, hence no team, can have this name."""
@@ -49,6 +52,8 @@ class Keys(NamedTuple):
     links: str
     households: str
     insights: str
+    controls: str
+    freshness: str
 
 
 def keys(agency: str, team: str) -> Keys:
@@ -123,11 +128,11 @@ class Writer:
         elif row["kind"] == "link":
             pipe.hdel(at.links, key) if body is None else pipe.hset(at.links, key, msgspec.msgpack.encode(body))
         elif row["kind"] == "household":
-            said = None if body is None else {name: body[name] for name in ("trajectory", "as_of_at") if name in body}
-            known = said is not None and "trajectory" in said
+            said = {name: body[name] for name in HOUSEHOLD_KEPT if name in body} if body else {}
+            known = "trajectory" in said
             pipe.hset(at.households, key, msgspec.msgpack.encode(said)) if known else pipe.hdel(at.households, key)
-        elif row["kind"] == "insight" and body is not None:
-            pipe.hset(at.insights, key, msgspec.msgpack.encode(body))
+        elif row["kind"] in KEPT_WHOLE and body is not None:
+            pipe.hset(getattr(at, KEPT_WHOLE[row["kind"]]), key, msgspec.msgpack.encode(body))
         pipe.hset(at.offsets, place, next_offset)
         pipe.execute()
         if row["kind"] == "suggestion" and self._redis.zcard(at.ranks) > SUGGESTIONS_MAX:
@@ -236,6 +241,16 @@ class Reader:
     async def insight(self, table: str) -> dict[str, Any] | None:
         """The newest of the aggregate tables of this name."""
         row = await self._redis.hget(keys(self._agency, OWN).insights, table)
+        return None if row is None else msgspec.msgpack.decode(row)
+
+    async def controls(self) -> list[dict[str, Any]]:
+        """How each control stands, in no order."""
+        rows = await self._redis.hvals(keys(self._agency, OWN).controls)
+        return [msgspec.msgpack.decode(row) for row in rows]
+
+    async def freshness(self, of: str) -> dict[str, Any] | None:
+        """How fresh something is that the platform rests on, as it was last said."""
+        row = await self._redis.hget(keys(self._agency, OWN).freshness, of)
         return None if row is None else msgspec.msgpack.decode(row)
 
     async def fed_at(self, team: str) -> int | None:

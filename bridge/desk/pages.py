@@ -14,6 +14,7 @@ from bridge.desk import words
 from bridge.desk.config import Config
 from bridge.desk.inbox import CLOSED, Taken
 from bridge.desk.names import Named
+from schemas.alert import HANDED_ON
 
 ROWS_MAX: Final = 50  # rows of one page of the inbox
 REASONS_SHOWN: Final = 3  # in the inbox; the alert's own page has all
@@ -75,6 +76,8 @@ class Row:
     horizon: str = ""
     model: str = ""
     correction: str = ""
+    handed_on: bool = False
+    whose_line: str = ""
     score_permille: int = 0
     line_permille: int = 0
 
@@ -155,6 +158,8 @@ def row(
         "changed": words.moment(cut["changed_at"], now) if cut["version"] > 1 else "",
         "taken": taken.name if taken else "",
         "correction": words.correction(cut["route"]),
+        "handed_on": cut["state"] == "cleared" and cut["route"] in HANDED_ON,
+        "whose_line": words.whose_line(cut["route"]),
     }
     if due is not None and open_ and taken is None:
         late = due <= now
@@ -173,12 +178,9 @@ def row(
 
 
 def _who(cut: Mapping[str, Any], config: Config) -> dict[str, Any]:
-    behind = [
-        f"{config.agency_name(lag['agency'])}: nothing new for {words.duration(lag['behind_s'])}"
-        for lag in cut["behind"]
-    ]
+    behind = words.lags(cut["behind"], config.agency_name)
     calls = tuple(call(agency, config) for agency in cut["known_to"])
-    return {"behind": tuple(behind), "agencies": calls, "not_known": config.agency not in cut["known_to"]}
+    return {"behind": behind, "agencies": calls, "not_known": config.agency not in cut["known_to"]}
 
 
 def call(agency: str, config: Config) -> Call:

@@ -42,8 +42,9 @@ SUGGESTION_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
 LINK_FIELDS: Final[tuple[tuple[str, ...], ...]] = ((), (), (), ("people", "as_of_at"), ())
 """What holds people together is evidence throughout: nothing of it below the summary."""
 
-HOUSEHOLD_FIELDS: Final[tuple[tuple[str, ...], ...]] = ((), (), (), ("trajectory", "as_of_at"), ())
-"""Where a household is heading is made of its score: nothing of it below the summary."""
+HOUSEHOLD_FIELDS: Final[tuple[tuple[str, ...], ...]] = ((), ("behind", "as_of_at"), (), ("trajectory",), ())
+"""Where a household is heading is made of its score: nothing of it below the summary. Which feeds are behind is of
+the rung that says which agencies there are."""
 
 
 def cut_alert(alert: Mapping[str, Any], rung: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bridge.desk import ahead, pages
+from bridge.desk import ahead, pages, standing
 from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, render, signed_in, team_of
 from bridge.desk.evidence import own_records, pairs
 from bridge.desk.inbox import CLOSED, Taken
@@ -128,13 +128,28 @@ async def presence(request: Request) -> Response:
 
 async def demand(request: Request) -> Response:
     """How much work to expect, by team: aggregate and small numbers withheld, so for every user."""
-    user = await signed_in(request)
-    desk = desk_of(request)
-    team = next((team for team in user.account.teams if team in desk.config.teams), None)
+    user, desk = await signed_in(request), desk_of(request)
+    kinds = ahead.demand(await desk.inbox.insight("demand"), desk.config)
+    return await _for_everyone(request, user, "demand", {"kinds": kinds})
+
+
+async def controls(request: Request) -> Response:
+    """How the partnership's controls stand: versions, times and reasons, nothing about anybody, so for every user."""
+    user, desk = await signed_in(request), desk_of(request)
+    now = desk.now()
+    said = {
+        "controls": standing.standings(await desk.inbox.controls(), now),
+        "holidays": standing.holidays(await desk.inbox.freshness("holidays"), now),
+    }
+    return await _for_everyone(request, user, "controls", said)
+
+
+async def _for_everyone(request: Request, user: User, page: str, context: dict[str, Any]) -> Response:
+    """A page that is the same for every user of a team here, framed by the first of their teams."""
+    team = next((team for team in user.account.teams if team in desk_of(request).config.teams), None)
     if team is None:
         return RedirectResponse("/no-team", status_code=303)
-    kinds = ahead.demand(await desk.inbox.insight("demand"), desk.config)
-    return render("demand.html", {**await frame(request, user, team), "kinds": kinds, "page": "demand"})
+    return render(f"{page}.html", {**await frame(request, user, team), **context, "page": page})
 
 
 async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:
@@ -195,7 +210,7 @@ async def _alert_page(
     taken = (await desk.inbox.taken(team)).get(message["alert_id"])
     row = pages.row(cut, names, taken, desk.config, desk.now())
     said = cut_household(await desk.inbox.household(message["household"]) or {}, user.account.rung)
-    heading = ahead.heading(said, desk.now()) if row.open else None
+    heading = ahead.heading(said, desk.config, desk.now()) if row.open else None
     context = {**await frame(request, user, team), "row": row, "people": pairs(links, names, desk.config),
                "ahead": heading, "problem": problem, "page": "alert"}  # fmt: skip
     return render("alert.html", context, 503 if problem else 200)

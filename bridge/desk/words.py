@@ -5,8 +5,9 @@ Decides wording only. An alert is about a *pattern*: the words for it never say 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from schemas.alert import HANDED_ON, MOVED, OUT_OF_HOURS, TAKEN_OVER, UNREAD
@@ -209,7 +210,27 @@ def headline(direction: str, state: str, route: str = "") -> str:
         return "The pattern has gone back below the line"
     if direction == "step_down":
         return "The pattern has been calm for long enough to consider stepping down"
-    return "A pattern has crossed your team's line"
+    return f"A pattern has crossed {whose_line(route)} line"
+
+
+def whose_line(route: str) -> str:
+    """Whose line an alert is about: one that is copied to a team at work crossed the line of the one it is for.
+
+    Example:
+        >>> whose_line(""), whose_line("out of hours")
+        ("your team's", "another team's")
+    """
+    return "another team's" if route == OUT_OF_HOURS else "your team's"
+
+
+def lags(feeds: Iterable[Mapping[str, Any]], name: Callable[[str], str]) -> tuple[str, ...]:
+    """Feeds that are behind and for how long.
+
+    Args:
+        feeds: `agency` and `behind_s` of each.
+        name: Name of an agency.
+    """
+    return tuple(f"{name(lag['agency'])}: nothing new for {duration(lag['behind_s'])}" for lag in feeds)
 
 
 def field(code: str) -> str:

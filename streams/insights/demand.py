@@ -1,48 +1,38 @@
 """Demand by team: how many new episodes and alerts to expect in the next 4, 12 and 26 weeks.
 
-Decides the forecast, its 80 % band, the table, its week and what is withheld. The forecast is a level: two thirds the
-mean of a year, which is best while nothing changes, one third the last weeks, which tell when it does. Weekly counts
-are given; which team a child belongs to is decided by who counts. Nothing here is about any one child.
+Decides the table, its week and what is withheld; how a forecast is made and how it learns is forecast.py's. All teams
+learn together, from the whole partnership's counts. Weekly counts are given; which team a child belongs to is decided
+by who counts. Nothing here is about any one child.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from math import isqrt
 from typing import Any, Final
 
 import msgspec
 
 from streams.insights.caseload import MONDAY_MS, WEEK_MS
+from streams.insights.forecast import AHEAD, MILLI, NOTHING, SETTLED, UNSAID, Forecast, Learned, forecast, learn
 from streams.insights.suppress import ROUND_TO, SMALL_MAX, rounded, withhold
 from streams.state import Spec
 
-AHEAD: Final = (4, 12, 26)  # weeks
 KINDS: Final = ("episodes", "alerts")
+LAGS: Final = (SETTLED, 0)
+"""Weeks until all of a week is known, by kind."""
 WEEKS_KEPT: Final = 104  # of counts that a forecast looks back on
-HALF_LIFE: Final = 13  # weeks, of what counts as the last ones
-YEAR: Final = 52  # weeks
-MILLI: Final = 1_000
-SHARE: Final = 1 << 20  # fixed point of weights and of the share that is known
-KNOWN_DAYS: Final = (10, 65)  # an episode becomes known so long after its onset: 45 working days, RISK section 2
-SETTLED: Final = 10  # weeks after which all episodes of a week are known
-FAMILIES_MILLI: Final = 1_600  # variance over mean, since families come together: RISK section 7
-LEAST_MILLI, MOST_MILLI = 1_000, 6_000
-LEVEL_WEEKS: Final = 20  # the level is known about as well as the count of so many weeks, where there are as many
-Z_MILLI: Final = 1_282  # of an 80 % band
-STEP: Final = 50  # in 1,000: how far one forecast outside or inside moves the variance
 TOTAL: Final = "total"
 WITHHELD: Final = -1
 
-Forecast = tuple[int, int, int]
-"""Expected, low and high count over one horizon, in thousandths."""
 Weekly = Mapping[str, Sequence[int]]
 """Team -> counts by week, the last one that has ended last; all of one length."""
+Taught = tuple[Learned, ...]
+"""What has been learned of one kind, by horizon."""
 
 
 class Said(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What was said of the whole partnership in a week: by kind, low and high of each horizon, in thousandths."""
+    """What was said of the whole partnership: by kind, low and high of each horizon, in thousandths, or `UNSAID`."""
 
     week: int
     bands: tuple[tuple[tuple[int, int], ...], ...]
@@ -54,10 +44,11 @@ class PublishedDemand(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         week: Weeks since 1970-01-05; one publication a week.
         teams: In order; a last line after theirs is the total.
-        shown: By kind, by horizon, by team and total: expected, low, high; -1 is withheld.
+        shown: By kind, by horizon, by team and total: expected, low, high; -1 is withheld, or not known yet.
         held: The same without the three: publications that it is still withheld.
-        variance_milli: By kind and horizon: variance over mean, learned from what came.
-        said: Of the last weeks, until it is known what came.
+        variance_milli: By kind and horizon: variance over mean, of which the bands are made.
+        said: This week's, before rounding.
+        learned: By kind and horizon.
     """
 
     week: int
@@ -66,6 +57,7 @@ class PublishedDemand(msgspec.Struct, frozen=True, array_like=True):
     held: tuple[tuple[tuple[int, ...], ...], ...]
     variance_milli: tuple[tuple[int, ...], ...]
     said: tuple[Said, ...]
+    learned: tuple[Taught, ...] = ()
 
 
 DEMAND_SPECS: Final = (Spec("demand_insight", PublishedDemand),)
@@ -79,58 +71,6 @@ def week_of(at: int) -> int:
 def demand_due(previous: PublishedDemand | None, now: int) -> bool:
     """Whether a week has begun that has no table yet."""
     return previous is None or week_of(now) > previous.week
-
-
-def known_share(age: int, kind: str) -> int:
-    """Share of a week's count that is known `age` weeks after it ended, in 1 / `SHARE`.
-
-    Example:
-        >>> [known_share(age, "episodes") * 100 // SHARE for age in (0, 1, 5, 10)]
-        [0, 0, 51, 100]
-    """
-    first, last = KNOWN_DAYS
-    days = 7 * age + 3  # from the middle of the week
-    return SHARE if kind == "alerts" else SHARE * min(last - first, max(0, days - first)) // (last - first)
-
-
-def level(counts: Sequence[int], kind: str) -> int:
-    """Count a week to expect, in thousandths; 0 where nothing is known yet.
-
-    Args:
-        counts: By week, as known now, the last one that has ended last; weeks before the first are not known.
-        kind: One of `KINDS`: of episodes the newest weeks are known in part.
-    """
-    seen = exposed = 0
-    for age, count in enumerate(reversed(counts)):
-        weight = round(SHARE * 0.5 ** (age / HALF_LIFE))
-        share = known_share(age, kind)
-        if share:
-            seen += weight * count
-            exposed += weight * share // SHARE
-    if not exposed:
-        return 0
-    lag = SETTLED if kind == "episodes" else 0
-    year = counts[max(0, len(counts) - lag - YEAR) : len(counts) - lag] if len(counts) > lag else ()
-    lately = MILLI * seen // exposed
-    return (lately + 2 * MILLI * sum(year) // len(year)) // 3 if year else lately
-
-
-def forecast(counts: Sequence[int], kind: str, variance_milli: Sequence[int]) -> tuple[Forecast, ...]:
-    """What to expect over each horizon.
-
-    Args:
-        counts: As for `level`.
-        kind: One of `KINDS`.
-        variance_milli: Variance over mean of each horizon, in thousandths.
-    """
-    a_week, seen = level(counts, kind), max(1, min(LEVEL_WEEKS, len(counts)))
-    made = []
-    for weeks, ratio in zip(AHEAD, variance_milli, strict=True):
-        expected = a_week * weeks
-        variance = expected * ratio * (seen + weeks) // (MILLI * seen)
-        room = Z_MILLI * isqrt(variance * MILLI) // MILLI
-        made.append((expected, max(0, expected - room), expected + room))
-    return tuple(made)
 
 
 def publish_demand(previous: PublishedDemand | None, counts: Mapping[str, Weekly], now: int) -> PublishedDemand:
@@ -148,14 +88,14 @@ def publish_demand(previous: PublishedDemand | None, counts: Mapping[str, Weekly
         message = f"insights: week {week_of(now)} is published"
         raise ValueError(message)
     week, teams = week_of(now), tuple(sorted(counts[KINDS[0]]))
-    whole = [[sum(column) for column in zip(*counts[kind].values(), strict=True)] for kind in KINDS]
-    said = previous.said if previous else ()
-    variance = tuple(_learned(kind, whole[place], week, previous) for place, kind in enumerate(KINDS))
-    shown, held, bands = [], [], []
-    for place, kind in enumerate(KINDS):
-        total = forecast(whole[place], kind, variance[place])
-        lines = [*(forecast(counts[kind][team], kind, variance[place]) for team in teams), total]
+    shown, held, bands, taught = [], [], [], []
+    for place, (kind, lag) in enumerate(zip(KINDS, LAGS, strict=True)):
+        whole = [sum(column) for column in zip(*counts[kind].values(), strict=True)]
+        known = _taught(lag, whole, week, previous, place)
+        total = forecast(whole, lag, known)
+        lines = [*(forecast(counts[kind][team], lag, known) for team in teams), total]
         left = _left(lines, [_before(previous, place, team) for team in (*teams, TOTAL)])
+        taught.append(known)
         held.append(left)
         shown.append(tuple(
             tuple((WITHHELD,) * 3 if wait else _shown(line[horizon])
@@ -163,8 +103,9 @@ def publish_demand(previous: PublishedDemand | None, counts: Mapping[str, Weekly
             for horizon in range(len(AHEAD))
         ))  # fmt: skip
         bands.append(tuple((low, high) for _, low, high in total))
-    kept = tuple(one for one in said if one.week > week - AHEAD[-1] - SETTLED)
-    return PublishedDemand(week, teams, tuple(shown), tuple(held), variance, (*kept, Said(week, tuple(bands))))
+    variance = tuple(tuple(one.variance_milli for one in known) for known in taught)
+    said = (Said(week, tuple(bands)),)
+    return PublishedDemand(week, teams, tuple(shown), tuple(held), variance, said, tuple(taught))
 
 
 def demand_body(published: PublishedDemand) -> str:
@@ -182,37 +123,27 @@ def demand_body(published: PublishedDemand) -> str:
         "weeks": list(AHEAD),
         "kinds": list(KINDS),
         "rows": rows,
-        "band": "8 in 10 are expected to lie between low and high",
+        "band": "8 in 10 are expected to lie between low and high; null where too little is known to say",
         "rounded_to": ROUND_TO,
         "withheld": f"counts of 1 to {SMALL_MAX}, and as many more as keep them from being computed",
     }
     return json.dumps(table, sort_keys=True, separators=(",", ":"))
 
 
-def _learned(kind: str, counts: Sequence[int], week: int, previous: PublishedDemand | None) -> tuple[int, ...]:
-    """Variance over mean of each horizon, moved by the forecast of which it has become known what came."""
-    if previous is None:
-        return (FAMILIES_MILLI,) * len(AHEAD)
-    place, lag = KINDS.index(kind), SETTLED if kind == "episodes" else 0
-    bands = {one.week: one.bands[place] for one in previous.said}
-    moved = []
-    for horizon, (weeks, ratio) in enumerate(zip(AHEAD, previous.variance_milli[place], strict=True)):
-        since = week - lag - weeks
-        if since not in bands:
-            moved.append(ratio)
-            continue
-        came = MILLI * sum(counts[len(counts) - lag - weeks : len(counts) - lag])
-        low, high = bands[since][horizon]
-        change = -STEP // 5 if low <= came <= high else STEP * 4 // 5
-        moved.append(min(MOST_MILLI, max(LEAST_MILLI, ratio + ratio * change // MILLI)))
-    return tuple(moved)
+def _taught(lag: int, counts: Sequence[int], week: int, previous: PublishedDemand | None, place: int) -> Taught:
+    """What has been learned of a kind: with each week that ended since the last table, or with all of the past."""
+    known = previous.learned[place] if previous and previous.learned else NOTHING
+    new = week - previous.week if previous and previous.learned else len(counts)
+    for later in reversed(range(min(new, len(counts)))):
+        known = learn(counts[: len(counts) - later], lag, known)
+    return known
 
 
 def _left(lines: Sequence[Sequence[Forecast]], held: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
     """By horizon: for each team and the total, publications that it is still withheld."""
     left = []
     for horizon in range(len(AHEAD)):
-        expected = [_whole(line[horizon][0]) for line in lines]
+        expected = [max(0, _whole(line[horizon][0])) for line in lines]
         left.append(withhold([*expected[:-1], sum(expected[:-1])], [row[horizon] for row in held]))
     return tuple(left)
 
@@ -229,9 +160,13 @@ def _whole(milli: int) -> int:
 
 
 def _shown(forecast_: Forecast) -> tuple[int, int, int]:
-    expected, low, high = (rounded(_whole(value)) for value in forecast_)
+    expected, low, high = (WITHHELD if value == UNSAID else rounded(_whole(value)) for value in forecast_)
     return expected, low, high
 
 
-def _cell(shown: tuple[int, int, int]) -> dict[str, int] | None:
-    return None if shown[0] == WITHHELD else dict(zip(("expected", "low", "high"), shown, strict=True))
+def _cell(shown: tuple[int, int, int]) -> dict[str, int | None] | None:
+    """A cell, null where it is withheld; without a band where too little is known for one."""
+    if shown[0] == WITHHELD:
+        return None
+    values = (None if value == WITHHELD else value for value in shown)
+    return dict(zip(("expected", "low", "high"), values, strict=True))

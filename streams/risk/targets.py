@@ -28,7 +28,6 @@ class Chance(NamedTuple):
     """One child's probability."""
 
     person: bytes
-    holders: tuple[str, ...]
     ppm: int
 
 
@@ -39,7 +38,7 @@ class Foreseen(NamedTuple):
         outcome, horizon_days: The target.
         stage: Of its weights; `FEW` where outcomes are too few to say a probability.
         ppm: Highest of its children who are subjects; None where there is none, or nothing is said.
-        people: Each of these children; `holders` are the agencies that hold a record of it.
+        people: Each of these children.
     """
 
     outcome: str
@@ -182,7 +181,7 @@ def _foresee(scholar: Scholar, household: Household, x: Vector, now: int) -> For
         return Foreseen(target.outcome, target.horizon_days, FEW)
     subject, base = OUTCOMES[target.outcome].subject, logit(model, x)
     people = tuple(
-        Chance(child.person, (), ppm(base + (model.weights[AGE_AT + child.age] if child.age >= 0 else 0)))
+        Chance(child.person, ppm(base + (model.weights[AGE_AT + child.age] if child.age >= 0 else 0)))
         for child in household.children
         if subject(child, now)
     )

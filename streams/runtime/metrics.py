@@ -1,7 +1,7 @@
 """Every metric of the platform, in one list.
 
-Decides names, units and labels (RELIABILITY section 7). A label is an agency, a partition, a reason, an outcome or
-a figure; never anything that stands for a person.
+Decides names, units and labels (RELIABILITY section 7). A label is a partnership, an agency, a partition, a reason,
+an outcome or a figure; never anything that stands for a person.
 """
 
 from __future__ import annotations
@@ -73,6 +73,9 @@ MODEL_FIGURE = _gauge("sightline_model_figure", "How good it is; NaN withheld", 
 MODEL_CASES = _gauge("sightline_model_cases", "Cases that figures rest on; NaN withheld", *_OF, "cases", "count")
 MODEL_REVIEW = _gauge("sightline_model_review", "1 while the counting rule is ahead and people should look", *_OF)
 MODEL_DRIFT = _gauge("sightline_model_drift", "Scores beside those of the first weeks", "partnership", "figure")
+PENDING = _gauge("sightline_alerts_pending", "Alerts that wait for room in the budget", "partnership")
+BEHIND = _gauge("sightline_feed_behind_seconds", "Age of a feed past its limit, 0 within", "partnership", "agency")
+HOLIDAYS = _gauge("sightline_holidays_left_seconds", "Until bank holidays are not known any more", "partnership")
 BUILD = _gauge("sightline_build_info", "1; the version is the label", "version")
 
 

@@ -100,6 +100,8 @@ class Host:
         """Partitions are being taken away: what waits is read again by whoever has them next."""
         for inbox in self._inboxes.values():
             inbox.clear()
+        for gauge in (metrics.PENDING, metrics.HOLIDAYS, metrics.BEHIND):
+            gauge.clear()  # who has the partnership next says how it stands; what stays here says so with a tick
 
     async def _apply(self, tp: Any, records: list[Any]) -> None:
         try:
@@ -133,7 +135,7 @@ class Host:
             await self._rewind(tp, next_, first)
             return
         self._rewinds.pop(tp.partition, None)
-        _count(outcomes)
+        _measure(outcomes)
         label = str(tp.partition)
         metrics.LAG_SECONDS.labels(tp.topic, label).set(max(0.0, time.time() - records[-1].timestamp / 1000))
         metrics.LAG.labels(tp.topic, label).set(max(0, (self._app.consumer.highwater(tp) or next_) - next_))
@@ -148,10 +150,18 @@ class Host:
         await self._app.consumer.rewind({tp: next_})
 
 
-def _count(outcomes: Sequence[Outcome]) -> None:
+def _measure(outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
         for (agency, what), number in outcome.counts.items():
             metrics.EVENTS.labels("step", agency, what).inc(number)
+        for (partnership_, agency, what), value in outcome.gauges.items():
+            if what == "behind_s":
+                metrics.BEHIND.labels(partnership_, agency).set(value)
+                metrics.EVENTS.labels("step", agency, "unread")  # a series that begins at 1 shows no increase
+            elif what == "pending":
+                metrics.PENDING.labels(partnership_).set(value)
+            else:
+                metrics.HOLIDAYS.labels(partnership_).set(value)
 
 
 def _seen(what: str, partition: int, number: int) -> None:
@@ -237,6 +247,7 @@ def run(config: settings.Worker, metrics_port: int) -> int:
     """
     keyring = settings.plugin(config.keyring)(Path(config.keys))
     metrics.serve(metrics_port)
+    metrics.EVENTS.labels("step", "", "control_refused")
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # for the consumer's thread too
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -20,6 +20,7 @@ from streams.alerting.backtest import WEEKS, Comparison, NotPossible, State, com
 from streams.alerting.bygroup import MEASURES
 from streams.alerting.reckoning import Column
 from streams.alerting.rules import Refused
+from streams.controls import ControlRow
 from streams.insights.suppress import ROUND_TO, SMALL_MAX
 from streams.partnership import Facts, Partnership
 from streams.risk.steer import MICRO
@@ -209,11 +210,15 @@ def _compare(options: argparse.Namespace) -> Comparison:
     if not config.snapshots:
         raise NoState(f"{options.config}: expected snapshots, where the snapshotter writes")
     keyring: Any = settings.plugin(config.keyring)(Path(config.keys))
-    state = state_of(load(config.snapshots, options.partition, options.partnership, keyring))
+    partnership = load(config.snapshots, options.partition, options.partnership, keyring)
+    state = state_of(partnership)
     body = read_body(options.rules) if options.rules else state.rules or "{}"
     given = {name: getattr(options, name) for name, _, _ in OPTIONS.values()}
     changes = {name: value for name, value in given.items() if value is not None}
-    return compare(state, with_changes(body, changes) if changes else body, options.weeks, options.weights)
+    body = with_changes(body, changes) if changes else body
+    if state.rules:  # without any, that is what has to be said
+        partnership.controls.check("rules", ControlRow(0, state.now, body), state.now)
+    return compare(state, body, options.weeks, options.weights)
 
 
 if __name__ == "__main__":

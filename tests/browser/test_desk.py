@@ -8,7 +8,21 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Served, Watched, shot
-from tests.unit.bridge.desk.support import BEN, CAT, HOUR_MS, NOW, PASSWORD, alert, links, presence, suggestion
+from tests.unit.bridge.desk.support import (
+    BEN,
+    CAT,
+    HOUR_MS,
+    NOW,
+    PASSWORD,
+    alert,
+    control,
+    demand,
+    holidays,
+    household,
+    links,
+    presence,
+    suggestion,
+)
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Watched]
@@ -130,6 +144,37 @@ def test_a_suggested_link_is_decided_with_a_reason(served: Served, open_page: Op
     page.goto(served.address + "/alerts/" + "a1" * 16)
     expect(page.get_by_role("heading", name="Why these records are one person")).to_be_visible()
     shot(page, "alert-links-360")
+    assert (seen.errors, seen.foreign) == ([], [])
+
+
+@pytest.mark.parametrize("width", [1180, 360])
+def test_where_it_is_heading_demand_and_the_controls_are_read(served: Served, open_page: Open, width: int) -> None:
+    lag = [{"agency": "police", "behind_s": 3 * 3600}]
+    for row in (demand(), control("register"), control("rules"), holidays("2025-12-31", short=True),
+                household(behind=lag), alert(behind=lag)):  # fmt: skip
+        served.made.arrives(row)
+    seen = open_page(width, 740)
+    page = seen.page
+    sign_in(page, served.address)
+    for link, heading, text in (
+        (
+            "Annabel",
+            "Where this is heading",
+            "Lower bound. When this was said: Northmere Police: nothing new for 3 hours.",
+        ),
+        ("Demand", "New episodes of need or plan", "45 (35 to 55)"),
+        ("Controls", "Rules: when an alert is raised, and for whom", "Version 4 comes into force"),
+    ):
+        page.get_by_role("link", name=link).first.click()
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+        expect(page.get_by_text(text).first).to_be_visible()
+        expect(page.locator("h1")).to_have_count(1)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide == 0, f"{link} scrolls sideways by {wide} px"
+        shot(page, f"{link.lower()}-ahead-{width}" if link == "Annabel" else f"{link.lower()}-{width}")
+        if link == "Annabel":
+            page.goto(served.address + "/inbox/mash")
+    expect(page.get_by_role("link", name="Controls")).to_have_attribute("aria-current", "page")
     assert (seen.errors, seen.foreign) == ([], [])
 
 

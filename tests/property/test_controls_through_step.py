@@ -24,6 +24,7 @@ from tests.smalltown import AGENCIES, DAY_MS, MARY, NAME, START_MS, Smalltown, e
 
 MINUTE_MS = 60_000
 OLD = 0.037
+REFUSED = {("", "dead_letter"): 1, ("", "control_refused"): 1}
 """`raise_at` of the rules in force: three grave incidents reach it."""
 
 
@@ -138,7 +139,7 @@ def test_rules_that_make_no_sense_are_refused_with_the_reason_and_the_old_ones_d
 
 def refused_and_old_ones_decide(street: Street, control: bytes, reason: str) -> None:
     outcome = street.step(control)
-    assert outcome.counts == {("", "dead_letter"): 1}
+    assert outcome.counts == REFUSED
     told = rows(outcome.outbox, "control:rules")
     assert [agency for agency, _ in told] == sorted(AGENCIES)
     assert all(reason in body["refused"][-1]["reason"] for _, body in told), told[0][1]
@@ -179,7 +180,7 @@ def test_what_nothing_acts_on_is_refused(street: Street) -> None:
 def test_rules_before_a_register_are_refused_and_told_once_there_is_one(town: Smalltown) -> None:
     machine = make_machine(0, town.keyring)
     outcome = machine.step([town.control("rules", town.rules())])
-    assert outcome.counts == {("", "dead_letter"): 1}
+    assert outcome.counts == REFUSED
     assert not outcome.outbox
     ((_, body), *_) = rows(machine.step([town.control("register", town.register())]).outbox, "control:rules")
     assert body["refused"][0]["reason"] == "there is no register yet: it comes first"
@@ -350,4 +351,4 @@ def test_what_is_in_force_is_the_highest_version_whose_time_has_come_however_the
 def test_approvers_of_another_town_do_not_sign_for_this_one(tmp_path: Path) -> None:
     other, here = Smalltown(tmp_path / "other"), Smalltown(tmp_path / "here")
     machine = make_machine(0, here.keyring)
-    assert machine.step([other.control("register", here.register())]).counts == {("", "dead_letter"): 1}
+    assert machine.step([other.control("register", here.register())]).counts == REFUSED

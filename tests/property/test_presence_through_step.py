@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -121,6 +123,32 @@ def test_the_tail_ends_with_its_day_though_nothing_but_time_goes_by(town: Smallt
         assert {notice["status"] for notice in street.contact("police", "q")} == statuses
 
 
+@pytest.mark.parametrize(
+    ("ended", "last_day"),
+    [
+        ("2024-06-15", "2025-06-15"),
+        ("2024-03-30", "2025-03-30"),  # 23 hours long
+        ("2024-10-26", "2025-10-26"),  # 25 hours long
+        ("2024-02-29", "2025-03-01"),
+        ("2027-02-28", "2028-02-28"),  # a 29th follows, which is a day too late
+    ],
+)
+def test_a_contact_a_minute_before_the_last_midnight_is_told_and_a_minute_after_is_not(
+    town: Smalltown, ended: str, last_day: str
+) -> None:
+    """With nothing but ticks between, and nobody told when it ends."""
+    london = ZoneInfo("Europe/London")
+    ended_at = int(datetime.fromisoformat(f"{ended}T12:00").replace(tzinfo=london).timestamp()) * 1000
+    before = int(datetime.fromisoformat(f"{last_day}T23:59").replace(tzinfo=london).timestamp()) * 1000
+    street = Street(town, *on_plan(town, started_at=START_MS - 400 * DAY_MS, ended_at=ended_at))
+    street.now = before
+    assert street.step(tick(before)) == []
+    assert {notice["status"] for notice in street.contact("police", "q")} == {"within_12_months"}
+    street.now = before + 120_000
+    assert street.step(tick(before + 60_000), tick(street.now)) == []
+    assert street.contact("police", "q") == []
+
+
 def test_an_unborn_child_is_told_of_through_the_mother_and_goes_on_as_itself_at_birth(town: Smalltown) -> None:
     """The plan's record is an unborn's until the council turns it into a child's; the police then have one too."""
     unborn = {"kind": "protection_plan", "started_at": START_MS - DAY_MS, "ended_at": None}
@@ -181,11 +209,11 @@ def test_a_register_has_no_room_for_words_beside_a_number(town: Smalltown, field
     street = Street(town)
     teams = {**town.register()["teams"], "mash": {"agency": "council", "front_door": True, field: number}}
     outcome = street.machine.step([town.control("register", town.register(teams=teams), 2)])
-    assert outcome.counts == {("", "dead_letter"): 1}
+    assert outcome.counts == {("", "dead_letter"): 1, ("", "control_refused"): 1}
 
 
 @pytest.mark.parametrize("team", ["Mary's team", "", "a" * 65, "-east", "EAST"])
 def test_a_team_is_called_by_an_id(town: Smalltown, team: str) -> None:
     teams = {**town.register()["teams"], team: {"agency": "council"}}
     outcome = Street(town).machine.step([town.control("register", town.register(teams=teams), 2)])
-    assert outcome.counts == {("", "dead_letter"): 1}
+    assert outcome.counts == {("", "dead_letter"): 1, ("", "control_refused"): 1}

@@ -177,6 +177,7 @@ def test_without_a_team_for_it_the_front_door_gets_what_is_unread_and_itself_onc
 def test_an_alert_at_night_is_copied_to_the_team_on_duty_until_work_begins(town: Smalltown) -> None:
     street = Street(town, london("2025-01-10T22:00"))  # a Friday
     assert street.trouble() == [RAISED, COPIED]
+    assert street.outcome.counts == {("council", "applied"): 1, ("council", "copied"): 1}
     (_, raised), (_, copy) = street.told[-2:]
     assert raised.respond_by_at == london("2025-01-13T13:00")
     assert copy.respond_by_at == street.now + 2 * HOUR_MS
@@ -237,6 +238,7 @@ def test_a_child_who_moves_to_another_team_takes_the_alert_along(town: Smalltown
     street.trouble()
     street.ticks(MONDAY + 2 * HOUR_MS)
     assert moved_to(street, "") == [("mash", "updated", MOVED), ("east", "cleared", MOVED)]
+    assert street.outcome.counts == {("council", "applied"): 1, ("council", "moved"): 1}
     assert street.told[0][1].respond_by_at == MONDAY + 6 * HOUR_MS, "it has not read it yet"
     assert street.respond("act", "east") == []
     assert street.outcome.counts == {("council", "dead_letter"): 1}

@@ -149,7 +149,7 @@ def test_a_control_needs_two_different_approvers(town: Smalltown, signers: tuple
     message = town.control("register", town.register(feed_limit_s=1), 2, held)
     machine, outcome = run(town, [message])
     register = machine.partnerships[smalltown.NAME].registered()
-    assert outcome.counts == {("", "dead_letter"): 1}
+    assert outcome.counts == {("", "dead_letter"): 1, ("", "control_refused"): 1}
     assert register.feed_limit_s == 14 * 86400
 
 
@@ -159,7 +159,7 @@ def test_a_control_needs_two_different_approvers(town: Smalltown, signers: tuple
 )  # fmt: skip
 def test_a_control_that_cannot_take_effect_leaves_the_old_one_in_force(town: Smalltown, body: dict[str, Any]) -> None:
     machine, outcome = run(town, [town.control("register", body, 2)])
-    assert outcome.counts == {("", "dead_letter"): 1}
+    assert outcome.counts == {("", "dead_letter"): 1, ("", "control_refused"): 1}
     assert set(machine.partnerships[smalltown.NAME].registered().agencies) == set(smalltown.AGENCIES)
 
 

@@ -246,6 +246,40 @@ def links(household: str = "f00d", **fields: Any) -> dict[str, Any]:
     return {"kind": "link", "key": f"link:{household}", "as_of_at": NOW - HOUR_MS, "body": body}
 
 
+def household(key: str = "f00d", **fields: Any) -> dict[str, Any]:
+    """A row of the agency's views: a household's score and where it is heading."""
+    line = {"quiet_ppm": [150_000, 61_000, 9_000], "expected_ppm": [180_000, 90_000, 31_000],
+            "low_ppm": [80_000, 12_000, 2_000], "high_ppm": [412_000, 303_000, 127_000]}  # fmt: skip
+    told = {"level_ppm": 300_000, "weeks": [4, 12, 26], "household": line, "people": {}}
+    body = {"records": [], "model": "4/all", "factors": [], "score_ppm": 300_000, "trajectory": told, **fields}
+    return {"kind": "household", "key": f"household:{key}", "as_of_at": NOW - HOUR_MS, "body": json.dumps(body)}
+
+
+def demand(**cells: Any) -> dict[str, Any]:
+    cell = {"expected": 45, "low": 35, "high": 55}
+    rows = [{"team": team, "cells": {"episodes": [cell, None, cell], "alerts": [None, None, cells.get("last", cell)]}}
+            for team in ("mash", "total")]  # fmt: skip
+    body = {"table": "demand", "weeks": [4, 12, 26], "kinds": ["episodes", "alerts"], "rows": rows}
+    return {"kind": "insight", "key": "insight:demand", "as_of_at": NOW, "body": json.dumps(body)}
+
+
+def control(name: str, **fields: Any) -> dict[str, Any]:
+    """A row of the agency's views: a control of which one version is in force, one waits and one was refused."""
+    body = {
+        "name": name, "in_force": {"version": 3, "effective_at": NOW - 24 * HOUR_MS},
+        "waiting": [{"version": 4, "effective_at": NOW + 24 * HOUR_MS}],
+        "refused": [{"version": 2, "at": NOW - HOUR_MS, "reason": "expected 2 different approvers, got 1"}],
+        **fields,
+    }  # fmt: skip
+    return {"kind": "control", "key": f"control:{name}", "as_of_at": NOW, "body": json.dumps(body)}
+
+
+def holidays(until: str, *, short: bool) -> dict[str, Any]:
+    """A row of the agency's views: until when bank holidays are known."""
+    body = json.dumps({"until": until, "short": short})
+    return {"kind": "freshness", "key": "freshness:holidays", "as_of_at": NOW, "body": body}
+
+
 def token(html: str) -> str:
     """The form token of a page."""
     found = re.search(r'name="csrf" value="([^"]+)"', html)

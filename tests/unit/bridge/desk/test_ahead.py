@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -11,26 +10,9 @@ import pytest
 
 from bridge.desk.app import HEADERS
 from bridge.desk.inbox import OWN, keys
-from tests.unit.bridge.desk.support import HOUR_MS, NOW, Client, Made, alert, sign_in
+from tests.unit.bridge.desk.support import Client, Made, alert, demand, household, sign_in
 
 PAGE = "/alerts/" + "a1" * 16
-
-
-def household(key: str = "f00d", **fields: Any) -> dict[str, Any]:
-    """A row of the agency's views: a household's score and where it is heading."""
-    line = {"quiet_ppm": [150_000, 61_000, 9_000], "expected_ppm": [180_000, 90_000, 31_000],
-            "low_ppm": [80_000, 12_000, 2_000], "high_ppm": [412_000, 303_000, 127_000]}  # fmt: skip
-    told = {"level_ppm": 300_000, "weeks": [4, 12, 26], "household": line, "people": {}}
-    body = {"records": [], "model": "4/all", "factors": [], "score_ppm": 300_000, "trajectory": told, **fields}
-    return {"kind": "household", "key": f"household:{key}", "as_of_at": NOW - HOUR_MS, "body": json.dumps(body)}
-
-
-def demand(**cells: Any) -> dict[str, Any]:
-    cell = {"expected": 45, "low": 35, "high": 55}
-    rows = [{"team": team, "cells": {"episodes": [cell, None, cell], "alerts": [None, None, cells.get("last", cell)]}}
-            for team in ("mash", "total")]  # fmt: skip
-    body = {"table": "demand", "weeks": [4, 12, 26], "kinds": ["episodes", "alerts"], "rows": rows}
-    return {"kind": "insight", "key": "insight:demand", "as_of_at": NOW, "body": json.dumps(body)}
 
 
 @pytest.mark.parametrize("rung", range(5))
@@ -73,6 +55,33 @@ def test_a_household_that_is_gone_or_fell_is_heading_nowhere(
     assert "Where this is heading" not in client.get(PAGE).text
 
 
+@pytest.mark.parametrize("rung", range(5))
+def test_with_a_feed_behind_what_is_ahead_is_called_a_lower_bound(make: Callable[..., Made], rung: int) -> None:
+    made = make({"sam": rung})
+    made.arrives(household(behind=[{"agency": "police", "behind_s": 3 * 3600}]))
+    made.arrives(alert())
+    with Client(made) as client:
+        sign_in(client)
+        page = client.get(PAGE).text
+        assert ("Lower bound." in page) == ("Northmere Police: nothing new for 3 hours" in page) == (rung >= 3)
+        made.arrives(household())
+        assert "Lower bound" not in client.get(PAGE).text
+
+
+@pytest.mark.parametrize("rung", range(5))
+def test_with_a_feed_behind_the_score_is_called_a_lower_bound_with_the_age(
+    make: Callable[..., Made], rung: int
+) -> None:
+    made = make({"sam": rung})
+    made.arrives(alert(behind=[{"agency": "police", "behind_s": 2 * 86_400}]))
+    with Client(made) as client:
+        sign_in(client)
+        page, rows = client.get(PAGE).text, client.get("/inbox/mash").text
+    said = "Northmere Police: nothing new for 2 days"
+    assert ("This is a lower bound: something may be missing. " + said in page) == (rung >= 1)
+    assert ("<strong>Lower bound.</strong> " + said in rows) == (rung >= 1)
+
+
 def test_a_closed_alert_says_nothing_of_what_is_ahead(desk: Made, client: Client) -> None:
     desk.arrives(household())
     desk.arrives(alert(state="cleared"))
@@ -93,6 +102,9 @@ def test_demand_is_shown_by_team_and_what_is_withheld_says_so(desk: Made, client
     desk.arrives(demand())
     page = client.get("/demand")
     assert page.text.count("45 (35 to 55)") == 6
+    desk.arrives(demand(last={"expected": 45, "low": None, "high": None}))
+    assert client.get("/demand").text.count("45 (too early for a range)") == 2
+    assert client.get("/demand").text.count("45 (35 to 55)") == 4
     assert page.text.count("too few to show") == 6
     for words in ("New episodes of need or plan", "Alerts raised", "next 12 weeks", "All teams"):
         assert words in page.text

@@ -11,9 +11,9 @@ from bridge.desk import pages, words
 from bridge.desk.desk import HERE
 from bridge.desk.inbox import Taken
 from bridge.desk.rungs import ALERT_FIELDS, PRESENCE_FIELDS, cut_alert
-from schemas.alert import HANDED_ON, ROUTES, Alert, Presence
+from schemas.alert import HANDED_ON, OUT_OF_HOURS, ROUTES, Alert, Presence
 from schemas.event import AGENCY_KINDS, FAMILIES
-from tests.unit.bridge.desk.support import HOUR_MS, NOW, Made, alert
+from tests.unit.bridge.desk.support import HOUR_MS, NOW, Client, Made, alert, sign_in
 
 
 def ms(text: str) -> int:
@@ -32,6 +32,28 @@ def test_an_alert_that_another_team_has_now_is_not_said_to_have_calmed_down() ->
         assert words.correction(route) != route
         calm = words.headline("escalate", "cleared", route) == words.headline("escalate", "cleared")
         assert calm == (route not in HANDED_ON)
+
+
+def test_a_team_that_gets_a_copy_is_told_why_and_that_it_is_not_its_own_line(desk: Made, client: Client) -> None:
+    desk.arrives(alert(version=2, state="updated", correction=OUT_OF_HOURS))
+    sign_in(client)
+    for path in ("/inbox/mash", "/alerts/" + "a1" * 16):
+        page = client.get(path).text
+        assert "sent to you because the team it is for is not at work" in page
+        assert "A pattern has crossed another team&#39;s line" in page
+        assert "your team" not in page
+
+
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_a_change_of_who_has_it_is_said_on_the_page_and_in_the_list(desk: Made, client: Client, route: str) -> None:
+    state = "cleared" if route in HANDED_ON else "updated"
+    desk.arrives(alert(version=2, state=state, correction=route))
+    sign_in(client)
+    page, rows = client.get("/alerts/" + "a1" * 16).text, client.get("/inbox/mash").text
+    assert words.correction(route) in page
+    assert words.correction(route) in rows
+    assert ("Another team has it now" in page) == (route in HANDED_ON)
+    assert "back below the line" not in page + rows
 
 
 def test_every_code_of_the_contract_has_words() -> None:

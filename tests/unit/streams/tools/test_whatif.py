@@ -201,6 +201,26 @@ def test_a_partnership_that_has_nothing_to_run_is_told_what_is_missing(tmp_path,
     assert why in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("changes", "why"), [
+    ({"teams": [{"name": "mash", "agency": "council"}, {"name": "owls", "agency": "council"}]},
+     "team owls is not in the register"),
+    ({"teams": [{"name": "mash", "agency": "police"}]}, "team mash is of another agency in the register"),
+    ({"holidays": [], "holidays_until": ""}, "without holidays a bank holiday counts as a working day"),
+])  # fmt: skip
+def test_what_the_register_makes_impossible_is_refused_with_the_reason_that_governance_gets(
+    place, capsys, tmp_path, changes, why
+):
+    body = json.dumps(place.town.rules(**{**FIXED, **changes}))
+    (tmp_path / "rules.json").write_text(body)
+    assert place.run("--rules", str(tmp_path / "rules.json")) == 2
+    err = capsys.readouterr().err
+    assert why in err
+    machine = make_machine(0, place.town.keyring)
+    machine.step([*place.town.opening()[:1], place.town.control("rules", json.loads(body), 2, at=place.now)])
+    (refusal,) = machine.partnerships[NAME].tables["controls_refused"]["rules"]
+    assert refusal.reason.split(" or later")[0][:40] in err
+
+
 def test_without_snapshots_it_says_where_it_looked(place, capsys, tmp_path):
     bare = tmp_path / "operator.json"
     bare.write_text(json.dumps({"kafka": {"bootstrap": "127.0.0.1:9"}, "keys": "keys"}))
