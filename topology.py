@@ -149,7 +149,7 @@ VIEWS_KINDS: tuple[View, ...] = (
     View("insight", "aggregate tables, published weekly, small numbers suppressed"),
     View("freshness", "how far each feed is behind"),
     View("suggestion", "records of two people who may be one, for a person to decide"),
-    View("model", "which model and stage is in force"),
+    View("model", "which model and stage is in force, and how good it is"),
 )
 
 
