@@ -303,13 +303,14 @@ def one(name: str, count: int, rules: dict[str, Any]) -> dict[str, float]:
     events: list[Collector] = []
 
     def on_event(run: Run, key: bytes, at: int) -> None:
-        events[0].take(read(run.facts, key), at, run.watch.model)
+        if events[0].due(key, at):
+            events[0].take(read(run.facts, key), at, run.watch.model)
 
     run = Run(world, rules, on_event)
     events.append(Collector(run, truth))
     run.backfill()
     run.live()
-    ticks = Collector(run, truth)
+    ticks = Collector(run, truth, gap_ms=0)
     for setting in run.settings[:: max(1, len(run.settings) // 6)]:
         for key in sorted(run.facts.households()):
             ticks.take(read(run.facts, key), setting.at, setting.model)

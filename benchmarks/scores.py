@@ -1,7 +1,8 @@
 """Scores against what came true: which examples there are, and how good probabilities are judged to be.
 
-Decides what counts as an example (a child not in an open episode, at an event that is not service contact) and what
-as true (the world's own truth, not what the platform knew). Source of the measures: RISK sections 4 and 8.
+Decides what counts as an example (a child not in an open episode, at an event that is not service contact, one a
+household in seven days) and what as true (the world's own truth, not what the platform knew). Source of the measures:
+RISK sections 4 and 8.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from streams.risk.model import COUNTING_RULE, Model, logit
 HORIZON_MS: Final = 180 * DAY_MS
 LABEL_MS: Final = 60 * DAY_MS
 GRACE_MS: Final = 70 * DAY_MS
-GAP_MS: Final = 7 * DAY_MS  # examples of the past: at most one a household in this time, as the product takes them
+GAP_MS: Final = 7 * DAY_MS  # at events at most one example a household in this time, as the product takes them
 
 Floats = npt.NDArray[np.float64]
 EXAMPLE: Final = np.dtype([
@@ -55,9 +56,24 @@ class Truth:
 class Collector:
     """Takes an example of each child of a household at a moment."""
 
-    def __init__(self, run: Run, truth: Truth) -> None:
-        self._facts, self._world, self._truth = run.facts, run.world, truth
+    def __init__(self, run: Run, truth: Truth, gap_ms: int = GAP_MS) -> None:
+        """Begin.
+
+        Args:
+            run: Whose facts are read.
+            truth: What came true.
+            gap_ms: At most one moment of a household in this time.
+        """
+        self._facts, self._world, self._truth, self._gap_ms = run.facts, run.world, truth, gap_ms
+        self._last: dict[bytes, int] = {}
         self._rows: list[tuple[Any, ...]] = []
+
+    def due(self, key: bytes, at: int) -> bool:
+        """Whether a household gives an example at a moment; asked once a moment."""
+        if at - self._last.get(key, 0) < self._gap_ms:
+            return False
+        self._last[key] = at
+        return True
 
     def take(self, household: Household, at: int, model: Model) -> None:
         """Examples of the children who are not in an open episode.
@@ -92,14 +108,13 @@ def past(run: Run, truth: Truth) -> npt.NDArray[Any]:
     Returns:
         An array of `EXAMPLE`; `z` is that of the counting rule, for nothing was published then.
     """
-    collector, last = Collector(run, truth), dict[bytes, int]()
+    collector = Collector(run, truth)
     known: dict[bytes, Household] = {}
     for event in sorted(run.facts.events().values(), key=lambda one: one.occurred_at):
         at = event.occurred_at
         key = run.facts.household(event.record)
-        if not teaches(event) or not START_MS + WARM_MS <= at < T0_MS or at - last.get(key, 0) < GAP_MS:
+        if not teaches(event) or not START_MS + WARM_MS <= at < T0_MS or not collector.due(key, at):
             continue
-        last[key] = at
         known[key] = known.get(key) or read(run.facts, key)
         collector.take(known[key], at, COUNTING_RULE)
     return collector.rows()
