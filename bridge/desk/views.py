@@ -211,8 +211,9 @@ async def _alert_page(
     row = pages.row(cut, names, taken, desk.config, desk.now())
     said = cut_household(await desk.inbox.household(message["household"]) or {}, user.account.rung)
     heading = ahead.heading(said, desk.config, desk.now()) if row.open else None
+    suggested = ahead.suggested(said, desk.config, desk.now()) if row.open else None
     context = {**await frame(request, user, team), "row": row, "people": pairs(links, names, desk.config),
-               "ahead": heading, "problem": problem, "page": "alert"}  # fmt: skip
+               "ahead": heading, "suggested": suggested, "problem": problem, "page": "alert"}  # fmt: skip
     return render("alert.html", context, 503 if problem else 200)
 
 

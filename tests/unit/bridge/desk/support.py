@@ -251,8 +251,20 @@ def household(key: str = "f00d", **fields: Any) -> dict[str, Any]:
     line = {"quiet_ppm": [150_000, 61_000, 9_000], "expected_ppm": [180_000, 90_000, 31_000],
             "low_ppm": [80_000, 12_000, 2_000], "high_ppm": [412_000, 303_000, 127_000]}  # fmt: skip
     told = {"level_ppm": 300_000, "weeks": [4, 12, 26], "household": line, "people": {}}
-    body = {"records": [], "model": "4/all", "factors": [], "score_ppm": 300_000, "trajectory": told, **fields}
+    body = {"records": [], "model": "4/all", "factors": [], "score_ppm": 300_000, "trajectory": told,
+            "outcomes": [], **fields}  # fmt: skip
     return {"kind": "household", "key": f"household:{key}", "as_of_at": NOW - HOUR_MS, "body": json.dumps(body)}
+
+
+def outcomes() -> list[dict[str, Any]]:
+    """What is said of a household for each outcome: a chance, next to none, none that could be, too few to say."""
+    said = (("need_or_plan", 180, "all", 143_000), ("re_referral", 365, "all", 4_000),
+            ("early_help", 90, "all", None), ("protection_plan", 270, "few", None))  # fmt: skip
+    return [
+        {"outcome": outcome, "horizon_days": days, "stage": stage, "ppm": ppm,
+         "people": {} if ppm is None else {"beef": ppm}}
+        for outcome, days, stage, ppm in said
+    ]  # fmt: skip
 
 
 def demand(**cells: Any) -> dict[str, Any]:
