@@ -1,7 +1,7 @@
 """The inbox in Redis: the newest state of each alert and presence notice of a team, and that something changed.
 
 Beside them the rows of the agency's own views that a page shows: suggested links, what holds people together, where
-households are heading, demand, and how the controls stand.
+households are heading, demand, how the controls stand, and how good the models were.
 
 Decides how messages are kept beside the desk and how a lost Redis shows. Everything here is made from the team's
 topics and the audit and is rebuilt from them; pseudonyms only, never a name.
@@ -26,6 +26,7 @@ HOUSEHOLD_KEPT = ("trajectory", "outcomes", "behind", "as_of_at")  # what a page
 SAMPLE = 16  # households looked at to find one to drop
 KEPT_WHOLE = {"insight": "insights", "control": "controls", "freshness": "freshness"}
 """Kinds of rows of which there are few: where they are kept, by the rest of their key."""
+FIGURES = "model:figures"  # the one row of its kind that a page shows
 CLOSED = ("cleared", "retracted")
 OWN = "=agency"
 """Stands for a team where something is the whole agency's: no topic, hence no team, can have this name."""
@@ -55,6 +56,7 @@ class Keys(NamedTuple):
     insights: str
     controls: str
     freshness: str
+    models: str
 
 
 def keys(agency: str, team: str) -> Keys:
@@ -134,6 +136,8 @@ class Writer:
             pipe.hset(at.households, key, msgspec.msgpack.encode(said)) if known else pipe.hdel(at.households, key)
         elif row["kind"] in KEPT_WHOLE and body is not None:
             pipe.hset(getattr(at, KEPT_WHOLE[row["kind"]]), key, msgspec.msgpack.encode(body))
+        elif row["key"] == FIGURES and body is not None:
+            pipe.hset(at.models, key, msgspec.msgpack.encode(body))
         pipe.hset(at.offsets, place, next_offset)
         pipe.execute()
         if row["kind"] == "suggestion" and self._redis.zcard(at.ranks) > SUGGESTIONS_MAX:
@@ -258,6 +262,11 @@ class Reader:
     async def freshness(self, of: str) -> dict[str, Any] | None:
         """How fresh something is that the platform rests on, as it was last said."""
         row = await self._redis.hget(keys(self._agency, OWN).freshness, of)
+        return None if row is None else msgspec.msgpack.decode(row)
+
+    async def figures(self) -> dict[str, Any] | None:
+        """How good the models were, as it was last said."""
+        row = await self._redis.hget(keys(self._agency, OWN).models, FIGURES.partition(":")[2])
         return None if row is None else msgspec.msgpack.decode(row)
 
     async def fed_at(self, team: str) -> int | None:

@@ -13,7 +13,7 @@ from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bridge.desk import ahead, pages, standing
+from bridge.desk import ahead, figures, pages, standing
 from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, render, signed_in, team_of
 from bridge.desk.evidence import own_records, pairs
 from bridge.desk.inbox import CLOSED, Taken
@@ -142,6 +142,13 @@ async def controls(request: Request) -> Response:
         "holidays": standing.holidays(await desk.inbox.freshness("holidays"), now),
     }
     return await _for_everyone(request, user, "controls", said)
+
+
+async def model(request: Request) -> Response:
+    """How good the models were: aggregate and small numbers withheld, so for every user."""
+    user, desk = await signed_in(request), desk_of(request)
+    told = figures.page(await desk.inbox.figures(), desk.now())
+    return await _for_everyone(request, user, "model", {"figures": told})
 
 
 async def _for_everyone(request: Request, user: User, page: str, context: dict[str, Any]) -> Response:

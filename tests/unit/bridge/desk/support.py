@@ -286,6 +286,36 @@ def control(name: str, **fields: Any) -> dict[str, Any]:
     return {"kind": "control", "key": f"control:{name}", "as_of_at": NOW, "body": json.dumps(body)}
 
 
+def measures(**fields: int | None) -> dict[str, int | None]:
+    """Figures of one scorer, in millionths."""
+    return {"auc": 812_345, "log_loss": 51_234, "observed_expected": 1_043_000, "slope": 970_000, "ece": 1,
+            "ece_high": None, "precision": None, **fields}  # fmt: skip
+
+
+def population(**fields: Any) -> dict[str, Any]:
+    """Cases of one kind of moment."""
+    return {
+        "n": 4_096, "positives": 131, "model": measures(),
+        "challenger": measures(auc=744_000, log_loss=60_500, observed_expected=1_310_000, slope=None),
+        "groups": [], "acted": {"n": 0, "positives": 0, "expected_ppm": 0}, **fields,
+    }  # fmt: skip
+
+
+def judged(outcome: str = "need_or_plan", **fields: Any) -> dict[str, Any]:
+    """Figures of one outcome, as the platform tells them."""
+    return {
+        "outcome": outcome, "horizon_days": 180, "says": "in words", "made_at": NOW - HOUR_MS, "version": 7,
+        "stage": "all", "line_ppm": 120_000, "slope": 990_000, "shift": -20_000, "events": population(),
+        "ticks": population(), "refused": 0, "challenger_ahead": 0, "review": False, "drift": None, **fields,
+    }  # fmt: skip
+
+
+def figures(*targets: Any, **fields: Any) -> dict[str, Any]:
+    """A row of the agency's views: how good the models were."""
+    body = json.dumps({"targets": targets, "withheld": "counts of 1 to 7", **fields})
+    return {"kind": "model", "key": "model:figures", "as_of_at": NOW - HOUR_MS, "body": body}
+
+
 def holidays(until: str, *, short: bool) -> dict[str, Any]:
     """A row of the agency's views: until when bank holidays are known."""
     body = json.dumps({"until": until, "short": short})
