@@ -1,4 +1,4 @@
-"""Where a household is heading, and how much work is coming, in words and tables.
+"""Where a household is heading, what its records suggest, and how much work is coming, in words and tables.
 
 Decides wording and rounding only. Takes cut rows (bridge/desk/rungs.py) and published tables. Pure.
 """
@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Final
+
+import msgspec
 
 from bridge.desk import words
 from bridge.desk.config import Config
 
 NAMES = {"episodes": "New episodes of need or plan", "alerts": "Alerts raised"}
+FEW: Final = "few"  # said in place of a stage where outcomes are too few to say a probability
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,34 @@ class Heading:
     said: str
     steps: tuple[Step, ...]
     behind: tuple[str, ...] = ()
+
+
+class Foreseen(msgspec.Struct, frozen=True):
+    """What the platform says of a household for one outcome; `ppm` is None where nothing is said."""
+
+    outcome: str
+    horizon_days: Annotated[int, msgspec.Meta(ge=1)]
+    stage: str
+    ppm: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """One outcome in words: what, within how long, and of how many of 100 households."""
+
+    outcome: str
+    within: str
+    of_hundred: str
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """What a household's records suggest, when that was said, and which feeds were behind then, in words."""
+
+    said: str
+    lines: tuple[Suggested, ...]
+    behind: tuple[str, ...] = ()
+    meant: str = words.DECISIONS
 
 
 @dataclass(frozen=True)
@@ -71,6 +102,37 @@ def _step(weeks: int, row: Sequence[int], scale: int) -> Step:
     width = max(6, 1000 * (high - low) // scale)
     said = [words.percent(value) for value in row]
     return Step(f"in {weeks} weeks", said[0], said[1], said[2], said[3], left, width, middle, line)
+
+
+def suggested(cut: Mapping[str, Any], config: Config, now: int) -> Suggestions | None:
+    """What a household's records suggest, an outcome a line.
+
+    Args:
+        cut: The household's row, cut to the user's rung.
+        config: Settings, for names of agencies.
+        now: Partnership time, ms.
+
+    Returns:
+        None where the rung does not reach, nothing is said, or what is said has another form.
+    """
+    try:
+        told = msgspec.convert(cut.get("outcomes", ()), tuple[Foreseen, ...])
+    except msgspec.ValidationError:
+        return None
+    if not told:
+        return None
+    lines = tuple(
+        Suggested(words.outcome(one.outcome), words.duration(one.horizon_days * words.DAY_S), _chance(one))
+        for one in told
+    )
+    behind = words.lags(cut.get("behind", ()), config.agency_name)
+    return Suggestions(words.moment(cut["as_of_at"], now), lines, behind)
+
+
+def _chance(one: Foreseen) -> str:
+    if one.stage == FEW:
+        return "too few to say"
+    return "could not begin now" if one.ppm is None else words.of_hundred(one.ppm)
 
 
 def demand(table: Mapping[str, Any] | None, config: Config) -> tuple[Demand, ...]:

@@ -140,6 +140,7 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         Route("/alerts/{alert_id}/acknowledge", views.acknowledge, methods=["POST"]),
         Route("/demand", views.demand),
         Route("/controls", views.controls),
+        Route("/model", views.model),
         Route("/suggestions", suggestions.suggestions),
         Route("/suggestions/{suggestion_id}", suggestions.decide, methods=["POST"]),
         Route("/healthz", healthz),

@@ -1,7 +1,7 @@
 """The inbox in Redis: the newest state of each alert and presence notice of a team, and that something changed.
 
 Beside them the rows of the agency's own views that a page shows: suggested links, what holds people together, where
-households are heading, demand, and how the controls stand.
+households are heading, demand, how the controls stand, and how good the models were.
 
 Decides how messages are kept beside the desk and how a lost Redis shows. Everything here is made from the team's
 topics and the audit and is rebuilt from them; pseudonyms only, never a name.
@@ -21,10 +21,12 @@ NOTICES_MAX = 500  # presence notices kept a team
 CHANGES_MAX = 1_000  # changes that a dropped page can resume from; one that is further behind reads the list anew
 SUGGESTIONS_MAX = 20_000  # suggestions kept, about 1 kB each; beyond, the weakest go
 LINKS_MAX = 20_000  # households kept whose links are explained; beyond, whichever
-HOUSEHOLDS_MAX = 20_000  # households kept of which it is said where they are heading; beyond, whichever
-HOUSEHOLD_KEPT = ("trajectory", "behind", "as_of_at")  # what a page shows of a household's row
+HOUSEHOLDS_MAX = 20_000  # households kept of which something is said; beyond, those that are heading nowhere first
+HOUSEHOLD_KEPT = ("trajectory", "outcomes", "behind", "as_of_at")  # what a page shows of a household's row
+SAMPLE = 16  # households looked at to find one to drop
 KEPT_WHOLE = {"insight": "insights", "control": "controls", "freshness": "freshness"}
 """Kinds of rows of which there are few: where they are kept, by the rest of their key."""
+FIGURES = "model:figures"  # the one row of its kind that a page shows
 CLOSED = ("cleared", "retracted")
 OWN = "=agency"
 """Stands for a team where something is the whole agency's: no topic, hence no team, can have this name."""
@@ -54,6 +56,7 @@ class Keys(NamedTuple):
     insights: str
     controls: str
     freshness: str
+    models: str
 
 
 def keys(agency: str, team: str) -> Keys:
@@ -117,7 +120,7 @@ class Writer:
         """Keep one row of the agency's views, or drop it where it is gone; what no page shows is not kept."""
         pipe = self._redis.pipeline(transaction=True)
         key = row["key"].partition(":")[2]
-        body = None if row["body"] is None else {**msgspec.json.decode(row["body"]), "as_of_at": row["as_of_at"]}
+        body = _body(row)
         if row["kind"] == "suggestion":
             if body is None:
                 pipe.hdel(at.suggestions, key)
@@ -129,10 +132,12 @@ class Writer:
             pipe.hdel(at.links, key) if body is None else pipe.hset(at.links, key, msgspec.msgpack.encode(body))
         elif row["kind"] == "household":
             said = {name: body[name] for name in HOUSEHOLD_KEPT if name in body} if body else {}
-            known = "trajectory" in said
+            known = said.get("trajectory") or said.get("outcomes")
             pipe.hset(at.households, key, msgspec.msgpack.encode(said)) if known else pipe.hdel(at.households, key)
         elif row["kind"] in KEPT_WHOLE and body is not None:
             pipe.hset(getattr(at, KEPT_WHOLE[row["kind"]]), key, msgspec.msgpack.encode(body))
+        elif row["key"] == FIGURES and body is not None:
+            pipe.hset(at.models, key, msgspec.msgpack.encode(body))
         pipe.hset(at.offsets, place, next_offset)
         pipe.execute()
         if row["kind"] == "suggestion" and self._redis.zcard(at.ranks) > SUGGESTIONS_MAX:
@@ -141,7 +146,7 @@ class Writer:
         elif row["kind"] == "link" and self._redis.hlen(at.links) > LINKS_MAX:
             self._redis.hdel(at.links, self._redis.hrandfield(at.links))
         elif row["kind"] == "household" and self._redis.hlen(at.households) > HOUSEHOLDS_MAX:
-            self._redis.hdel(at.households, self._redis.hrandfield(at.households))
+            self._drop_household(at.households)
 
     def skip(self, team: str, place: str, next_offset: int) -> None:
         """Pass over a message that could not be read."""
@@ -151,6 +156,12 @@ class Writer:
         """Put back who acknowledged what, from the audit, where Redis does not know it."""
         for alert_id, taken in rows:
             self._redis.hsetnx(keys(self._agency, team).taken, alert_id, msgspec.msgpack.encode(taken))
+
+    def _drop_household(self, table: str) -> None:
+        some = self._redis.hrandfield(table, SAMPLE, withvalues=True)
+        pairs = list(zip(some[::2], some[1::2], strict=True))
+        low = (key for key, row in pairs if not msgspec.msgpack.decode(row).get("trajectory"))
+        self._redis.hdel(table, next(low, pairs[0][0]))
 
     def _prune(self, table: str) -> None:
         rows = self._redis.hgetall(table)
@@ -234,7 +245,7 @@ class Reader:
         return None if row is None else msgspec.msgpack.decode(row)
 
     async def household(self, household: str) -> dict[str, Any] | None:
-        """Where a household is heading, as it was last said."""
+        """What is said of a household, as it was last said."""
         row = await self._redis.hget(keys(self._agency, OWN).households, household)
         return None if row is None else msgspec.msgpack.decode(row)
 
@@ -251,6 +262,11 @@ class Reader:
     async def freshness(self, of: str) -> dict[str, Any] | None:
         """How fresh something is that the platform rests on, as it was last said."""
         row = await self._redis.hget(keys(self._agency, OWN).freshness, of)
+        return None if row is None else msgspec.msgpack.decode(row)
+
+    async def figures(self) -> dict[str, Any] | None:
+        """How good the models were, as it was last said."""
+        row = await self._redis.hget(keys(self._agency, OWN).models, FIGURES.partition(":")[2])
         return None if row is None else msgspec.msgpack.decode(row)
 
     async def fed_at(self, team: str) -> int | None:
@@ -284,6 +300,14 @@ class Reader:
                 entries = next(iter(found.values()))[0] if isinstance(found, dict) else found[0][1]
                 last_id, kind = entries[-1][0].decode(), "changed"
             yield last_id, kind
+
+
+def _body(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Body of a row and when it was said; None where the row is gone, or its body is no object."""
+    try:
+        return {**msgspec.json.decode(row["body"] or "null", type=dict[str, Any]), "as_of_at": row["as_of_at"]}
+    except msgspec.DecodeError:
+        return None
 
 
 def _before(one: str, other: str) -> bool:

@@ -42,9 +42,15 @@ SUGGESTION_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
 LINK_FIELDS: Final[tuple[tuple[str, ...], ...]] = ((), (), (), ("people", "as_of_at"), ())
 """What holds people together is evidence throughout: nothing of it below the summary."""
 
-HOUSEHOLD_FIELDS: Final[tuple[tuple[str, ...], ...]] = ((), ("behind", "as_of_at"), (), ("trajectory",), ())
-"""Where a household is heading is made of its score: nothing of it below the summary. Which feeds are behind is of
-the rung that says which agencies there are."""
+HOUSEHOLD_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
+    (),
+    ("behind", "as_of_at"),
+    (),
+    ("trajectory", "outcomes"),
+    (),
+)
+"""Where a household is heading and what its records suggest are made of scores: nothing of it below the summary.
+Which feeds are behind is of the rung that says which agencies there are."""
 
 
 def cut_alert(alert: Mapping[str, Any], rung: int) -> dict[str, Any]:
@@ -84,7 +90,7 @@ def cut_links(row: Mapping[str, Any], rung: int) -> dict[str, Any]:
 
 
 def cut_household(row: Mapping[str, Any], rung: int) -> dict[str, Any]:
-    """Fields of where a household is heading that a rung shows, and no others."""
+    """Fields of what is said of a household that a rung shows, and no others."""
     return _cut(row, HOUSEHOLD_FIELDS, rung, cut_before=True)
 
 

@@ -13,7 +13,7 @@ from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bridge.desk import ahead, pages, standing
+from bridge.desk import ahead, figures, pages, standing
 from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, render, signed_in, team_of
 from bridge.desk.evidence import own_records, pairs
 from bridge.desk.inbox import CLOSED, Taken
@@ -144,6 +144,13 @@ async def controls(request: Request) -> Response:
     return await _for_everyone(request, user, "controls", said)
 
 
+async def model(request: Request) -> Response:
+    """How good the models were: aggregate and small numbers withheld, so for every user."""
+    user, desk = await signed_in(request), desk_of(request)
+    told = figures.page(await desk.inbox.figures(), desk.now())
+    return await _for_everyone(request, user, "model", {"figures": told})
+
+
 async def _for_everyone(request: Request, user: User, page: str, context: dict[str, Any]) -> Response:
     """A page that is the same for every user of a team here, framed by the first of their teams."""
     team = next((team for team in user.account.teams if team in desk_of(request).config.teams), None)
@@ -211,8 +218,9 @@ async def _alert_page(
     row = pages.row(cut, names, taken, desk.config, desk.now())
     said = cut_household(await desk.inbox.household(message["household"]) or {}, user.account.rung)
     heading = ahead.heading(said, desk.config, desk.now()) if row.open else None
+    suggested = ahead.suggested(said, desk.config, desk.now()) if row.open else None
     context = {**await frame(request, user, team), "row": row, "people": pairs(links, names, desk.config),
-               "ahead": heading, "problem": problem, "page": "alert"}  # fmt: skip
+               "ahead": heading, "suggested": suggested, "problem": problem, "page": "alert"}  # fmt: skip
     return render("alert.html", context, 503 if problem else 200)
 
 

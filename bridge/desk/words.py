@@ -83,6 +83,17 @@ RIVALS: Final = {
     "twin": "If they are two people, they are most likely twins.",
     "other": "If they are two people, they most likely have nothing to do with each other.",
 }
+OUTCOMES: Final = {
+    "need_or_plan": "Found to be in need, or to need a protection plan, after a referral",
+    "protection_plan": "Put on a child protection plan",
+    "re_referral": "Referred again within 12 months of the end of an episode or assessment",
+    "early_help": "Stepped down from need or a plan to early help",
+}
+"""What professionals may decide about a child."""
+DECISIONS: Final = (
+    "These are decisions that professionals took in the past about children with records like these: "
+    "they are not harm, and what is decided here a person decides."
+)
 REASONS: Final = {
     "own_record": "Our own record shows it",
     "asked_agency": "The other agency was asked",
@@ -166,8 +177,28 @@ def in_hundred(ppm: int) -> str:
         >>> in_hundred(142_000), in_hundred(4_000)
         ('about 14 in 100', 'fewer than 1 in 100')
     """
+    return f"{of_hundred(ppm)} in 100"
+
+
+def of_hundred(ppm: int) -> str:
+    """A probability as a count of 100, where the 100 are named elsewhere.
+
+    Example:
+        >>> of_hundred(142_000), of_hundred(4_000)
+        ('about 14', 'fewer than 1')
+    """
     count = round(ppm / 10_000)
-    return f"about {count} in 100" if count else "fewer than 1 in 100"
+    return f"about {count}" if count else "fewer than 1"
+
+
+def outcome(code: str) -> str:
+    """What professionals may decide about a child.
+
+    Example:
+        >>> outcome("protection_plan"), outcome("looked_after")
+        ('Put on a child protection plan', 'Looked after')
+    """
+    return OUTCOMES.get(code, code.replace("_", " ").capitalize())
 
 
 def joined(words: list[str]) -> str:

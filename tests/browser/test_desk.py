@@ -17,9 +17,13 @@ from tests.unit.bridge.desk.support import (
     alert,
     control,
     demand,
+    figures,
     holidays,
     household,
+    judged,
     links,
+    outcomes,
+    population,
     presence,
     suggestion,
 )
@@ -148,10 +152,15 @@ def test_a_suggested_link_is_decided_with_a_reason(served: Served, open_page: Op
 
 
 @pytest.mark.parametrize("width", [1180, 360])
-def test_where_it_is_heading_demand_and_the_controls_are_read(served: Served, open_page: Open, width: int) -> None:
+def test_where_it_is_heading_demand_the_controls_and_the_model_are_read(
+    served: Served, open_page: Open, width: int
+) -> None:
     lag = [{"agency": "police", "behind_s": 3 * 3600}]
+    group = {"group": "white_british", "n": None, "positives": None, "auc": None, "observed_expected": None,
+             "precision": None}  # fmt: skip
     for row in (demand(), control("register"), control("rules"), holidays("2025-12-31", short=True),
-                household(behind=lag), alert(behind=lag)):  # fmt: skip
+                household(behind=lag, outcomes=outcomes()), alert(behind=lag),
+                figures(judged(events=population(groups=[group]), challenger_ahead=3, review=True))):  # fmt: skip
         served.made.arrives(row)
     seen = open_page(width, 740)
     page = seen.page
@@ -164,6 +173,7 @@ def test_where_it_is_heading_demand_and_the_controls_are_read(served: Served, op
         ),
         ("Demand", "New episodes of need or plan", "45 (35 to 55)"),
         ("Controls", "Rules: when an alert is raised, and for whom", "Version 4 comes into force"),
+        ("Model", "By coded group; counts to the nearest 5", "A review is asked for"),
     ):
         page.get_by_role("link", name=link).first.click()
         expect(page.get_by_role("heading", name=heading)).to_be_visible()
@@ -174,7 +184,7 @@ def test_where_it_is_heading_demand_and_the_controls_are_read(served: Served, op
         shot(page, f"{link.lower()}-ahead-{width}" if link == "Annabel" else f"{link.lower()}-{width}")
         if link == "Annabel":
             page.goto(served.address + "/inbox/mash")
-    expect(page.get_by_role("link", name="Controls")).to_have_attribute("aria-current", "page")
+    expect(page.get_by_role("link", name="Model")).to_have_attribute("aria-current", "page")
     assert (seen.errors, seen.foreign) == ([], [])
 
 

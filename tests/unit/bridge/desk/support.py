@@ -251,8 +251,20 @@ def household(key: str = "f00d", **fields: Any) -> dict[str, Any]:
     line = {"quiet_ppm": [150_000, 61_000, 9_000], "expected_ppm": [180_000, 90_000, 31_000],
             "low_ppm": [80_000, 12_000, 2_000], "high_ppm": [412_000, 303_000, 127_000]}  # fmt: skip
     told = {"level_ppm": 300_000, "weeks": [4, 12, 26], "household": line, "people": {}}
-    body = {"records": [], "model": "4/all", "factors": [], "score_ppm": 300_000, "trajectory": told, **fields}
+    body = {"records": [], "model": "4/all", "factors": [], "score_ppm": 300_000, "trajectory": told,
+            "outcomes": [], **fields}  # fmt: skip
     return {"kind": "household", "key": f"household:{key}", "as_of_at": NOW - HOUR_MS, "body": json.dumps(body)}
+
+
+def outcomes() -> list[dict[str, Any]]:
+    """What is said of a household for each outcome: a chance, next to none, none that could be, too few to say."""
+    said = (("need_or_plan", 180, "all", 143_000), ("re_referral", 365, "all", 4_000),
+            ("early_help", 90, "all", None), ("protection_plan", 270, "few", None))  # fmt: skip
+    return [
+        {"outcome": outcome, "horizon_days": days, "stage": stage, "ppm": ppm,
+         "people": {} if ppm is None else {"beef": ppm}}
+        for outcome, days, stage, ppm in said
+    ]  # fmt: skip
 
 
 def demand(**cells: Any) -> dict[str, Any]:
@@ -272,6 +284,36 @@ def control(name: str, **fields: Any) -> dict[str, Any]:
         **fields,
     }  # fmt: skip
     return {"kind": "control", "key": f"control:{name}", "as_of_at": NOW, "body": json.dumps(body)}
+
+
+def measures(**fields: int | None) -> dict[str, int | None]:
+    """Figures of one scorer, in millionths."""
+    return {"auc": 812_345, "log_loss": 51_234, "observed_expected": 1_043_000, "slope": 970_000, "ece": 1,
+            "ece_high": None, "precision": None, **fields}  # fmt: skip
+
+
+def population(**fields: Any) -> dict[str, Any]:
+    """Cases of one kind of moment."""
+    return {
+        "n": 4_096, "positives": 131, "model": measures(),
+        "challenger": measures(auc=744_000, log_loss=60_500, observed_expected=1_310_000, slope=None),
+        "groups": [], "acted": {"n": 0, "positives": 0, "expected_ppm": 0}, **fields,
+    }  # fmt: skip
+
+
+def judged(outcome: str = "need_or_plan", **fields: Any) -> dict[str, Any]:
+    """Figures of one outcome, as the platform tells them."""
+    return {
+        "outcome": outcome, "horizon_days": 180, "says": "in words", "made_at": NOW - HOUR_MS, "version": 7,
+        "stage": "all", "line_ppm": 120_000, "slope": 990_000, "shift": -20_000, "events": population(),
+        "ticks": population(), "refused": 0, "challenger_ahead": 0, "review": False, "drift": None, **fields,
+    }  # fmt: skip
+
+
+def figures(*targets: Any, **fields: Any) -> dict[str, Any]:
+    """A row of the agency's views: how good the models were."""
+    body = json.dumps({"targets": targets, "withheld": "counts of 1 to 7", **fields})
+    return {"kind": "model", "key": "model:figures", "as_of_at": NOW - HOUR_MS, "body": body}
 
 
 def holidays(until: str, *, short: bool) -> dict[str, Any]:
