@@ -20,8 +20,8 @@ from demo.world import World
 from demo.world.base import END_MS, START_MS, T0_MS
 from demo.world.mix import NATURAL, PLANTED
 from streams.insights import demand
-from streams.insights.caseload import WEEK_MS
 from streams.insights.forecast import SETTLED, UNSAID, Forecast, forecast
+from streams.insights.week import WEEK_MS, due, week_of
 from streams.risk.household import read
 from streams.risk.model import NONE, score
 from streams.risk.trajectory import AHEAD_MS, WEEKS, Line
@@ -47,7 +47,7 @@ class Judged(Run):
         self.notices += self.watch.advance(now)
         self._take()
         self._judge(now)
-        if self.watch.phase == "live" and demand.demand_due(self._published, now):
+        if self.watch.phase == "live" and due(self._published, now):
             self._publish(now)
         self.tables.take_delta()
 
@@ -92,20 +92,20 @@ class Judged(Run):
     def came(self, kind: str) -> list[int]:
         """What came, by week since the world began: every onset, whenever it became known; every alert."""
         onsets = [o["onset_at"] for o in self.world.truth()["outcomes"]]
-        found = [0] * (demand.week_of(END_MS) - demand.week_of(START_MS) + YEAR)
+        found = [0] * (week_of(END_MS) - week_of(START_MS) + YEAR)
         for at in onsets if kind == "episodes" else self._raised():
-            found[demand.week_of(at) - demand.week_of(START_MS)] += 1
+            found[week_of(at) - week_of(START_MS)] += 1
         return found
 
 
 def weekly(moments: Iterable[int], now: int, since: int = START_MS) -> list[int]:
     """Counts of the weeks that have ended, as far back as a forecast looks."""
-    last = demand.week_of(now)
-    first = max(last - demand.WEEKS_KEPT, demand.week_of(since))
+    last = week_of(now)
+    first = max(last - demand.WEEKS_KEPT, week_of(since))
     found = [0] * (last - first)
     for at in moments:
-        if first <= demand.week_of(at) < last:
-            found[demand.week_of(at) - first] += 1
+        if first <= week_of(at) < last:
+            found[week_of(at) - first] += 1
     return found
 
 
@@ -139,7 +139,7 @@ def of_demand(run: Judged) -> dict[str, float]:
             errors: list[tuple[float, ...]] = []
             inside: list[bool] = []
             for now, said in run.demand:
-                week = demand.week_of(now) - demand.week_of(START_MS)
+                week = week_of(now) - week_of(START_MS)
                 expected, low, high = said[place][horizon]
                 if now + weeks * WEEK_MS > END_MS or expected == UNSAID:
                     continue

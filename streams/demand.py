@@ -7,7 +7,8 @@ was at the time is not kept. The forecast and what of it is shown are streams/in
 from __future__ import annotations
 
 from streams import insights
-from streams.insights.demand import WEEKS_KEPT, week_of
+from streams.insights.demand import WEEKS_KEPT
+from streams.insights.week import week_of
 from streams.partnership import Partnership
 
 
@@ -18,7 +19,7 @@ def table(p: Partnership, now: int) -> str | None:
     """
     rows = p.tables["demand_insight"]
     previous: insights.PublishedDemand | None = rows.get("demand")
-    if p.watch.phase != "live" or not insights.demand_due(previous, now):
+    if p.watch.phase != "live" or not insights.due(previous, now):
         return None
     published = rows["demand"] = insights.publish_demand(previous, _counts(p, now), now)
     return insights.demand_body(published)

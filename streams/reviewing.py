@@ -150,7 +150,7 @@ def _joined(p: Partnership, person: bytes) -> tuple[Joined, ...]:
 def quality(p: Partnership, now: int) -> str | None:
     """Body of the week's table of link quality by group, once a week; None where it has been published."""
     table, row = p.tables["link_insight"], p.tables["review_pass"].get(ONLY)
-    if row is None or row.under_way or not insights.links_due(table.get("links"), now):
+    if row is None or row.under_way or not insights.due(table.get("links"), now):
         return None
     published = table["links"] = insights.publish_links(table.get("links"), p.tables["link_quality"], now)
     return insights.links_body(published)

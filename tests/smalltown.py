@@ -20,6 +20,8 @@ from bridge.pseudonym import Pseudonymiser
 from bridge.seal import Sealer
 from schemas import codec, control, crypto
 from streams.keys import Keyring
+from streams.state import pack_delta
+from streams.step import State, make_machine
 
 NAME = "smalltown"
 AGENCIES = {"council": "social_care", "police": "police"}
@@ -170,3 +172,11 @@ def tick(at: int) -> bytes:
 @cache
 def _private(folder: Path, signer: str) -> bytes:
     return bytes.fromhex((folder / "governance" / f"{signer}.private").read_text().strip())
+
+
+def fold(machine: State, town: Smalltown) -> State:
+    """Another machine from the first one's rows alone, as after a recovery."""
+    other = make_machine(0, town.keyring)
+    other.load(pack_delta(machine.rows()))
+    other.ready()
+    return other

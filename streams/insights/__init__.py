@@ -4,12 +4,13 @@ Decides what is counted, when it is published and what is withheld. Does not col
 show them (bridge/desk).
 """
 
-from streams.insights.caseload import LEVELS, SPECS, Published, body, due, level, publish
-from streams.insights.demand import DEMAND_SPECS, PublishedDemand, demand_body, demand_due, publish_demand
-from streams.insights.links import LINK_SPECS, PublishedLinks, links_body, links_due, publish_links
+from streams.insights.caseload import LEVELS, SPECS, Published, body, level, publish
+from streams.insights.demand import DEMAND_SPECS, PublishedDemand, demand_body, publish_demand
+from streams.insights.links import LINK_SPECS, PublishedLinks, links_body, publish_links
+from streams.insights.week import due
 
 __all__ = [
     "DEMAND_SPECS", "LEVELS", "LINK_SPECS", "SPECS", "Published", "PublishedDemand", "PublishedLinks", "body",
-    "demand_body", "demand_due", "due", "level", "links_body", "links_due", "publish", "publish_demand",
+    "demand_body", "due", "level", "links_body", "publish", "publish_demand",
     "publish_links",
 ]  # fmt: skip

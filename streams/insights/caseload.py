@@ -12,13 +12,12 @@ import msgspec
 
 from schemas.event import AGENCY_KINDS
 from streams.insights.suppress import ROUND_TO, SMALL_MAX, rounded, withhold
+from streams.insights.week import MONDAY_MS, WEEK_MS, begin
 from streams.state import Spec
 
 LEVELS = ("none", "early_help", "in_need", "plan", "looked_after")
 """Levels of need, rising; a child counts at its highest."""
 _LEVEL_OF_STATUS = {"early_help": 1, "in_need": 2, "protection_plan": 3, "looked_after": 4}
-WEEK_MS = 7 * 24 * 3600 * 1000
-MONDAY_MS = 4 * 24 * 3600 * 1000  # 1970-01-05, the first Monday, 00:00 UTC
 COLUMNS = (*LEVELS, "total")
 
 
@@ -66,11 +65,6 @@ def level(statuses: Iterable[tuple[str, int, int | None]], now: int) -> str:
     return LEVELS[max(lasting, default=0)]
 
 
-def due(previous: Published | None, now: int) -> bool:
-    """Whether a week has begun that has no table yet."""
-    return previous is None or _week(now) > previous.week
-
-
 def publish(previous: Published | None, counts: Mapping[tuple[str, str], int], now: int) -> Published:
     """The table of the week.
 
@@ -82,9 +76,7 @@ def publish(previous: Published | None, counts: Mapping[tuple[str, str], int], n
     Raises:
         ValueError: This week has its table, or a count is for an unknown kind or level.
     """
-    if not due(previous, now):
-        message = f"insights: week {_week(now)} is published"
-        raise ValueError(message)
+    week = begin(previous, now)
     unknown = [key for key in counts if key[0] not in AGENCY_KINDS or key[1] not in LEVELS]
     if unknown:
         message = f"insights: no such cell {sorted(unknown)[0]}"
@@ -97,7 +89,7 @@ def publish(previous: Published | None, counts: Mapping[tuple[str, str], int], n
         left = withhold(line, previous.held[number] if previous else (0,) * len(line))
         held.append(left)
         shown.append(tuple(-1 if wait else rounded(count) for count, wait in zip(line, left, strict=True)))
-    return Published(_week(now), tuple(shown), tuple(held))
+    return Published(week, tuple(shown), tuple(held))
 
 
 def body(published: Published) -> str:
@@ -118,7 +110,3 @@ def body(published: Published) -> str:
         "withheld": f"counts of 1 to {SMALL_MAX}, and as many more as keep them from being computed",
     }
     return json.dumps(table, sort_keys=True, separators=(",", ":"))
-
-
-def _week(now: int) -> int:
-    return (now - MONDAY_MS) // WEEK_MS

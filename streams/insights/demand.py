@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import msgspec
 
-from streams.insights.caseload import MONDAY_MS, WEEK_MS
 from streams.insights.forecast import AHEAD, MILLI, NOTHING, SETTLED, UNSAID, Forecast, Learned, forecast, learn
 from streams.insights.suppress import ROUND_TO, SMALL_MAX, rounded, withhold
+from streams.insights.week import MONDAY_MS, WEEK_MS, begin
 from streams.state import Spec
 
 KINDS: Final = ("episodes", "alerts")
@@ -63,16 +63,6 @@ class PublishedDemand(msgspec.Struct, frozen=True, array_like=True):
 DEMAND_SPECS: Final = (Spec("demand_insight", PublishedDemand),)
 
 
-def week_of(at: int) -> int:
-    """Week of a moment (ms): weeks since 1970-01-05."""
-    return (at - MONDAY_MS) // WEEK_MS
-
-
-def demand_due(previous: PublishedDemand | None, now: int) -> bool:
-    """Whether a week has begun that has no table yet."""
-    return previous is None or week_of(now) > previous.week
-
-
 def publish_demand(previous: PublishedDemand | None, counts: Mapping[str, Weekly], now: int) -> PublishedDemand:
     """The table of the week.
 
@@ -84,10 +74,7 @@ def publish_demand(previous: PublishedDemand | None, counts: Mapping[str, Weekly
     Raises:
         ValueError: This week has its table.
     """
-    if not demand_due(previous, now):
-        message = f"insights: week {week_of(now)} is published"
-        raise ValueError(message)
-    week, teams = week_of(now), tuple(sorted(counts[KINDS[0]]))
+    week, teams = begin(previous, now), tuple(sorted(counts[KINDS[0]]))
     shown, held, bands, taught = [], [], [], []
     for place, (kind, lag) in enumerate(zip(KINDS, LAGS, strict=True)):
         whole = [sum(column) for column in zip(*counts[kind].values(), strict=True)]

@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
-from streams.insights.caseload import MONDAY_MS, WEEK_MS
 from streams.insights.suppress import ROUND_TO, SMALL_MAX, rounded, withhold
+from streams.insights.week import MONDAY_MS, WEEK_MS, begin
 from streams.linkage.fairness import MILLION, NONE, Sums
 from streams.state import Spec
 
@@ -45,11 +45,6 @@ class PublishedLinks(msgspec.Struct, frozen=True, array_like=True):
 LINK_SPECS: Final = (Spec("link_insight", PublishedLinks),)
 
 
-def links_due(previous: PublishedLinks | None, now: int) -> bool:
-    """Whether a week has begun that has no table yet."""
-    return previous is None or _week(now) > previous.week
-
-
 def publish_links(previous: PublishedLinks | None, sums: Mapping[str, Sums], now: int) -> PublishedLinks:
     """The table of the week.
 
@@ -61,9 +56,7 @@ def publish_links(previous: PublishedLinks | None, sums: Mapping[str, Sums], now
     Raises:
         ValueError: This week has its table.
     """
-    if not links_due(previous, now):
-        message = f"insights: week {_week(now)} is published"
-        raise ValueError(message)
+    week = begin(previous, now)
     held = {} if previous is None else dict(zip((*previous.groups, None), previous.held, strict=True))
     rows = _rows(sums, [group for group in held if group is not None and any(held[group])])
     groups = tuple(sorted(rows))
@@ -71,7 +64,7 @@ def publish_links(previous: PublishedLinks | None, sums: Mapping[str, Sums], now
     left = _withheld([[_count(row, name) for name in COUNTS] for row in lines],
                      [held.get(group, (0,) * len(COUNTS)) for group in (*groups, None)])  # fmt: skip
     shown = tuple(_shown(row, wait) for row, wait in zip(lines, left, strict=True))
-    return PublishedLinks(_week(now), groups, shown, left)
+    return PublishedLinks(week, groups, shown, left)
 
 
 def links_body(published: PublishedLinks) -> str:
@@ -142,7 +135,3 @@ def _shown(row: Sums, left: tuple[int, ...]) -> tuple[int | None, ...]:
 
 def _rate(part: int, whole: int) -> int | None:
     return (part * MILLION // whole + RATE_STEP_PPM // 2) // RATE_STEP_PPM * RATE_STEP_PPM if whole else None
-
-
-def _week(now: int) -> int:
-    return (now - MONDAY_MS) // WEEK_MS

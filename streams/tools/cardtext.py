@@ -25,6 +25,7 @@ FEATURES: Final = {
     "distinct_total": "kinds of agency times all adverse events",
     "protective_total": "protective events beside adverse ones",
     "grave": "events of the highest severity",
+    "social_care_total": "social care's own events times kinds of agency times all adverse events",
     "protective": "protective events",
 }
 STAGES: Final = {
@@ -317,6 +318,8 @@ def _words(name: str) -> str:
         return f"events recorded by {name.removeprefix('agency_').replace('_', ' ')}, the last four months"
     if name.startswith("age_"):
         return f"age of the child: {name.removeprefix('age_').replace('_', ' to ')}"
+    if name.startswith("again_"):
+        return f"events recorded by {name.removeprefix('again_').replace('_', ' ')} beyond the first, four months"
     return FEATURES.get(name, f"events about {name.replace('_', ' ')}")
 
 

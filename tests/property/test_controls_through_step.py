@@ -18,27 +18,19 @@ from schemas import codec
 from streams.alerting.notice import Notice
 from streams.controls import AHEAD_MAX_MS, AHEAD_MAX_PER_NAME, REASON_MAX_CHARS
 from streams.outbox import AlertOut, RowOut, make_cut
-from streams.state import Out, Outcome, pack_delta
-from streams.step import State, make_machine
-from tests.smalltown import AGENCIES, DAY_MS, MARY, NAME, START_MS, Smalltown, entry, tick
+from streams.state import Out, Outcome
+from streams.step import make_machine
+from tests.smalltown import AGENCIES, DAY_MS, MARY, NAME, START_MS, Smalltown, entry, fold, tick
 
 MINUTE_MS = 60_000
 OLD = 0.037
-REFUSED = {("", "dead_letter"): 1, ("", "control_refused"): 1}
 """`raise_at` of the rules in force: three grave incidents reach it."""
+REFUSED = {("", "dead_letter"): 1, ("", "control_refused"): 1}
 
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Smalltown:
     return Smalltown(tmp_path_factory.mktemp("town") / "keys")
-
-
-def fold(machine: State, town: Smalltown) -> State:
-    """Another machine from the first one's rows alone, as after a recovery."""
-    other = make_machine(0, town.keyring)
-    other.load(pack_delta(machine.rows()))
-    other.ready()
-    return other
 
 
 class Street:

@@ -16,9 +16,9 @@ from schemas.alert import MOVED, OUT_OF_HOURS, TAKEN_OVER, UNREAD
 from schemas.event import FAMILIES
 from streams.alerting.notice import Notice
 from streams.outbox import AlertOut
-from streams.state import Out, pack_delta
-from streams.step import State, make_machine
-from tests.smalltown import AGENCIES, DAY_MS, JOHN, MARY, NAME, START_MS, Smalltown, tick
+from streams.state import Out
+from streams.step import make_machine
+from tests.smalltown import AGENCIES, DAY_MS, JOHN, MARY, NAME, START_MS, Smalltown, fold, tick
 
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 TEAMS = ("mash", "east", "night", "boss", "desk")
@@ -35,14 +35,6 @@ MONDAY = london("2025-01-13T09:00")
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Smalltown:
     return Smalltown(tmp_path_factory.mktemp("town") / "keys")
-
-
-def fold(machine: State, town: Smalltown) -> State:
-    """Another machine from the first one's rows alone, as after a recovery."""
-    other = make_machine(0, town.keyring)
-    other.load(pack_delta(machine.rows()))
-    other.ready()
-    return other
 
 
 def opening(town: Smalltown, allocation: str = "east") -> list[bytes]:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.state import RawState, pack_delta
-from streams.step import State, make_machine
-from tests.smalltown import AGENCIES, DAY_MS, JOHN, MARY, START_MS, Smalltown, person, tick
+from streams.state import RawState
+from streams.step import make_machine
+from tests.smalltown import AGENCIES, DAY_MS, JOHN, MARY, START_MS, Smalltown, fold, person, tick
 
 PEOPLE = (MARY, JOHN, person("Jane", "Oddfellow", "2009-01-02"), person("Jon", "Oddfellow", "2011-11-30"))
 
@@ -51,14 +51,6 @@ def journal(town: Smalltown, moves: list[tuple[int, ...]]) -> list[bytes]:
 
 
 moves = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 3), st.integers(0, 1), st.integers(0, 40)), max_size=40)
-
-
-def fold(machine: State, town: Smalltown) -> State:
-    """Another machine from the first one's rows alone, as after a recovery."""
-    other = make_machine(0, town.keyring)
-    other.load(pack_delta(machine.rows()))
-    other.ready()
-    return other
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

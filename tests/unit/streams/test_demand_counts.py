@@ -8,7 +8,7 @@ from typing import Any
 
 from streams import demand
 from streams.alerting.notice import Alert
-from streams.insights.caseload import MONDAY_MS, WEEK_MS
+from streams.insights.week import MONDAY_MS, WEEK_MS
 from tests.unit.streams.risk.families import event, profile
 
 WEEK = 2900

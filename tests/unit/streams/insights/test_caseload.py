@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from schemas.event import AGENCY_KINDS
 from streams.insights import LEVELS, Published, body, due, level, publish
-from streams.insights.caseload import MONDAY_MS, WEEK_MS
 from streams.insights.suppress import STICKY_WEEKS, small
+from streams.insights.week import MONDAY_MS, WEEK_MS
 
 NOW = MONDAY_MS + 2900 * WEEK_MS
 counts_of_a_line = st.lists(st.one_of(st.integers(0, 12), st.integers(0, 400)), min_size=5, max_size=5)

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.insights import demand
-from streams.insights.caseload import MONDAY_MS, WEEK_MS
 from streams.insights.demand import AHEAD, KINDS, LAGS, PublishedDemand, publish_demand
 from streams.insights.forecast import forecast
 from streams.insights.suppress import small
+from streams.insights.week import MONDAY_MS, WEEK_MS, due
 
 WEEK = 2900
 NOW = MONDAY_MS + WEEK * WEEK_MS
@@ -68,8 +68,8 @@ def test_where_nothing_is_known_yet_the_cell_is_empty_and_without_a_band_it_says
 
 def test_a_week_has_one_table() -> None:
     published = publish_demand(None, counts(mash=[9] * 60), NOW)
-    assert not demand.demand_due(published, NOW + WEEK_MS - 1)
-    assert demand.demand_due(published, NOW + WEEK_MS)
+    assert not due(published, NOW + WEEK_MS - 1)
+    assert due(published, NOW + WEEK_MS)
     with pytest.raises(ValueError, match="is published"):
         publish_demand(published, counts(mash=[9] * 60), NOW)
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.insights.caseload import MONDAY_MS, WEEK_MS
 from streams.insights.links import COUNTS, GROUPS_MAX, REST, WITHHELD, PublishedLinks, links_body, publish_links
 from streams.insights.suppress import STICKY_WEEKS, small
+from streams.insights.week import MONDAY_MS, WEEK_MS
 from streams.linkage.fairness import Sums
 
 NOW = MONDAY_MS + 2900 * WEEK_MS
