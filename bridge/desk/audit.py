@@ -11,8 +11,9 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 ZERO = "0" * 64
@@ -56,6 +57,11 @@ class Audit:
     def head(self) -> str:
         """Hash of the last line."""
         return self._head
+
+    def mark(self) -> tuple[int, str]:
+        """How many lines there are, and the hash of the last."""
+        with self._lock:
+            return self._number, self._head
 
     def record(self, user: str, action: str, subjects: tuple[str, ...], **facts: str | int) -> None:
         """Append one line and wait until it is on disk.
@@ -102,8 +108,14 @@ def entries(path: Path) -> Iterator[dict[str, Any]]:
                 return
 
 
-def verify(path: Path) -> Break | None:
-    """The first break of the chain, or None where it holds from the first line to the last."""
+def verify(path: Path, heads: Mapping[int, str] = MappingProxyType({})) -> Break | None:
+    """The first break of the chain, or None where it holds from the first line to the last.
+
+    Args:
+        path: Audit file.
+        heads: Hashes by number of line as they were known outside this file: who writes all of it anew makes a
+            chain that holds, and cannot make it end in these.
+    """
     head, number = ZERO, 0
     with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, start=1):
@@ -116,8 +128,11 @@ def verify(path: Path) -> Break | None:
                 return Break(number, "does not follow the line before it")
             if _hash(entry) != digest:
                 return Break(number, "was changed")
+            if heads.get(number, digest) != digest:
+                return Break(number, "is not the line whose hash was handed out")
             head = digest
-    return None
+    beyond = min((line for line in heads if line > number), default=0)
+    return Break(beyond, "was handed out and is gone") if beyond else None
 
 
 def _canonical(entry: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from bridge.config import ConfigError, Kafka
+from schemas.exchange import REQUEST_MAX_MS
 
 
 class _Model(BaseModel):
@@ -37,6 +38,24 @@ class Team(_Model):
     kafka: Kafka
 
 
+class Exchange(_Model):
+    """Disclosure between agencies.
+
+    Attributes:
+        partners: The other agencies' public keys, see bridge/desk/exchange/partners.py.
+        protocols: What this agency has agreed to disclose, see bridge/desk/exchange/decide.py.
+        kept: What was asked and answered, sealed; made where it is absent.
+        valid_s: How long a request is open.
+        keep_days: How long requests and answers are kept.
+    """
+
+    partners: Path
+    protocols: Path
+    kept: Path
+    valid_s: int = Field(default=3 * 24 * 3600, gt=0, le=REQUEST_MAX_MS // 1000)
+    keep_days: int = Field(default=365, gt=0)
+
+
 class Config(_Model):
     """Settings of `sightline desk`.
 
@@ -54,6 +73,7 @@ class Config(_Model):
         audit: Audit file, appended to.
         secret_file: Signs session cookies; made at the first start.
         clock: Partnership clock of a demonstration; wall time where absent.
+        exchange: Disclosure between agencies; absent where this desk asks and answers nothing.
         hosts: Host names the desk answers to.
         https: Cookies are sent over TLS only; off for a demonstration on the loopback.
         idle_s: A session ends after so many seconds without a page.
@@ -73,6 +93,7 @@ class Config(_Model):
     audit: Path
     secret_file: Path
     clock: Path | None = None
+    exchange: Exchange | None = None
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     https: bool = True
     idle_s: int = Field(default=4 * 3600, gt=0)
@@ -118,7 +139,8 @@ def _resolved(config: Config, folder: Path) -> Config:
         for name, team in config.teams.items()
     }
     kafka = _against(folder, config.kafka, "password_file", "ca_file")
-    return _against(folder, config, *own).model_copy(update={"teams": teams, "kafka": kafka})
+    exchange = config.exchange and _against(folder, config.exchange, "partners", "protocols", "kept")
+    return _against(folder, config, *own).model_copy(update={"teams": teams, "kafka": kafka, "exchange": exchange})
 
 
 def _against(folder: Path, model: _M, *names: str) -> _M:

@@ -20,6 +20,7 @@ from bridge.desk import words
 from bridge.desk.accounts import Account, Accounts
 from bridge.desk.audit import Audit
 from bridge.desk.config import Config
+from bridge.desk.exchange.open import Exchange
 from bridge.desk.inbox import Reader
 from bridge.desk.names import Names
 from bridge.desk.respond import Responder
@@ -49,6 +50,7 @@ class Desk:
         responder: Sends decisions.
         now: Partnership time, ms.
         wall: Wall time, ms.
+        exchange: What is asked of other agencies and answered; None where this desk has none.
     """
 
     config: Config
@@ -60,6 +62,7 @@ class Desk:
     responder: Responder
     now: Callable[[], int]
     wall: Callable[[], int]
+    exchange: Exchange | None = None
 
 
 @dataclass(frozen=True)

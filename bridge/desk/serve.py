@@ -26,10 +26,13 @@ from bridge.desk import config as configs
 from bridge.desk.accounts import Accounts
 from bridge.desk.app import build
 from bridge.desk.desk import Desk
+from bridge.desk.exchange import open as exchanges
+from bridge.desk.exchange.feed import of_exchange
 from bridge.desk.feed import Feed, KafkaFeed, of_agency, of_team
 from bridge.desk.inbox import Reader, Taken, Writer
 from bridge.desk.names import Names, StorePeople
 from bridge.desk.respond import KafkaResponder
+from bridge.desk.send import Sender
 from bridge.desk.sessions import Sessions, secret
 from bridge.keyfiles import KeyFault
 
@@ -46,6 +49,8 @@ def application(config: configs.Config) -> Starlette:
     sessions = Sessions(
         connection, config.agency, secret(config.secret_file), wall_ms, config.idle_s, config.session_s
     )  # fmt: skip
+    now = PartnershipClock(config.clock) if config.clock is not None else wall_ms
+    exchange = exchanges.opened(config, audit, Sender(config.kafka), now, wall_ms)
     desk = Desk(
         config=config,
         accounts=accounts,
@@ -54,13 +59,16 @@ def application(config: configs.Config) -> Starlette:
         names=Names(StorePeople(config.store, config.keys), audit),
         audit=audit,
         responder=KafkaResponder(config),
-        now=PartnershipClock(config.clock) if config.clock is not None else wall_ms,
+        now=now,
         wall=wall_ms,
+        exchange=exchange,
     )
     writer = Writer(redis.Redis.from_url(config.redis_url), config.agency)
     recall = partial(remember, writer, accounts, config)
     sources = [*(of_team(config, team) for team in config.teams), of_agency(config)]
     feeds: list[Feed] = [KafkaFeed(source, writer, recall) for source in sources]
+    if exchange is not None:
+        feeds.append(KafkaFeed(of_exchange(config, exchange.partners), exchange.taker))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -72,6 +80,8 @@ def application(config: configs.Config) -> Starlette:
             for feed in feeds:
                 feed.stop()
             await connection.aclose()
+            if exchange is not None:
+                exchange.close()
             audit.close()
 
     return build(desk, lifespan)

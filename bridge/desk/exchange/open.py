@@ -1,0 +1,62 @@
+"""Opens the exchange of a desk. Decides what belongs together; each part decides for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bridge.desk.audit import Audit
+from bridge.desk.config import Config
+from bridge.desk.exchange import decide
+from bridge.desk.exchange import partners as partner_file
+from bridge.desk.exchange.answer import StoreHoldings
+from bridge.desk.exchange.asker import Asker
+from bridge.desk.exchange.feed import ExchangeTaker
+from bridge.desk.exchange.holder import Holder
+from bridge.desk.exchange.kept import Kept
+from bridge.desk.exchange.letters import Own, Partner
+from bridge.desk.exchange.room import Post, Room
+from bridge.keys import AgencyKeys
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Disclosure between agencies, at one desk.
+
+    Attributes:
+        holder: What others ask of us.
+        asker: What we ask of others.
+        taker: Takes what the feed brings.
+        partners: Agencies whose keys are known.
+        close: Closes what is kept.
+    """
+
+    holder: Holder
+    asker: Asker
+    taker: ExchangeTaker
+    partners: Mapping[str, Partner]
+    close: Callable[[], None]
+
+
+def opened(
+    config: Config, audit: Audit, post: Post, now: Callable[[], int], wall: Callable[[], int]
+) -> Exchange | None:  # fmt: skip
+    """The exchange that the settings describe; None where they have none.
+
+    Raises:
+        ConfigError, KeyFault: A file cannot be used; the message says which.
+    """
+    settings = config.exchange
+    if settings is None:
+        return None
+    keys = AgencyKeys.load(config.keys)
+    partners = partner_file.load(settings.partners, config.agency)
+    kept = Kept(settings.kept, keys.agency_key)
+    own = Own(config.partnership, config.agency, keys.sign_private, keys.seal_private)
+    room = Room(own, partners, kept, audit, post, now, wall)
+    contact = config.agencies.get(config.agency)
+    call = contact.model_dump() if contact is not None else {"name": config.agency_name(config.agency)}
+    policy = decide.Policy(config.agency, decide.load(settings.protocols))
+    holder = Holder(room, policy, StoreHoldings(config.store, config.keys), call)
+    asker = Asker(room, settings.valid_s)
+    return Exchange(holder, asker, ExchangeTaker(room, holder, asker, settings.keep_days), partners, kept.close)
