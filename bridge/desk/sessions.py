@@ -33,11 +33,13 @@ class Session(msgspec.Struct, frozen=True):
         user: Pseudonymous user id.
         csrf: Token that every form of the session carries.
         began_at: Wall time, ms.
+        stepped_up_at: When the user last proved again who they are, wall time ms; 0 never.
     """
 
     user: str
     csrf: str
     began_at: int
+    stepped_up_at: int = 0
 
 
 class Sessions:
