@@ -6,6 +6,7 @@ Decides which message, at which rung, with which names, goes into which page. Wo
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -16,10 +17,10 @@ from starlette.responses import RedirectResponse, Response
 from bridge.desk import ahead, figures, pages, standing
 from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, render, signed_in, team_of
 from bridge.desk.evidence import own_records, pairs
+from bridge.desk.forms import posted
 from bridge.desk.inbox import CLOSED, Taken
 from bridge.desk.respond import NotSent, acknowledgement
 from bridge.desk.rungs import RECORDS, cut_alert, cut_household, cut_links, cut_presence
-from bridge.desk.sessions import csrf_fits
 
 RECENT_MS: Final = 24 * 3600 * 1000  # presence shown above the inbox; all of it has a page
 RECENT_MAX: Final = 5
@@ -98,9 +99,7 @@ async def acknowledge(request: Request) -> Response:
     """The user takes an alert: sent to the platform, in the audit before."""
     user = await signed_in(request)
     desk = desk_of(request)
-    form = await request.form(max_files=0, max_fields=5)
-    if not csrf_fits(user.session, str(form.get("csrf", ""))):
-        return render("message.html", {"heading": "This page was too old", "text": "Go back and open it again."}, 403)
+    await posted(request, user)
     team, message = await alert_of(request, user)
     taken = await desk.inbox.taken(team)
     if message["alert_id"] not in taken and message["state"] not in CLOSED:
@@ -225,4 +224,4 @@ async def _alert_page(
 
 
 def _is_change_id(value: str) -> bool:
-    return value == "$" or (len(value) <= 40 and all(part.isdigit() for part in value.split("-")) and "-" in value)
+    return value == "$" or re.fullmatch("[0-9]{1,19}-[0-9]{1,19}", value) is not None  # 64 bits each
