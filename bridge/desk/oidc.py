@@ -36,7 +36,7 @@ LOGIN_MAX_CHARS: Final = 100
 BYTES: Final = 32
 SIGNED_BY: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 """Asymmetric alone: no `none`, and nothing that could be signed with what the provider publishes."""
-ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
 
 
 class Refused(Exception):
@@ -74,17 +74,20 @@ class Provider:
         connection: Redis, asynchronous, which holds who is on the way.
         agency: This agency.
         clock: Wall time, ms.
+        transport: How the provider is reached; over the network where None.
     """
 
-    def __init__(
-        self, config: Oidc, secret: str, connection: redis.asyncio.Redis, agency: str, clock: Callable[[], int]
-    ) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917  (plain settings)
+        self, config: Oidc, secret: str, connection: redis.asyncio.Redis, agency: str, clock: Callable[[], int],
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:  # fmt: skip
         self._config, self._secret, self._clock = config, secret, clock
         self._redis: Any = connection
         self._prefix = f"desk:{{{agency}}}:flow"
         self._verify: ssl.SSLContext | bool = (
             ssl.create_default_context(cafile=str(config.ca_file)) if config.ca_file else True
         )
+        self._transport = transport
         self._app: Any = None
         self._read_at = 0.0
 
@@ -153,7 +156,12 @@ class Provider:
         claims = await app.parse_id_token(token, nonce=flow.nonce, claims_options=must, leeway=SKEW_S)
         if claims is None:
             raise Refused("no_token")
-        return dict(claims)
+        if self._config.claim in claims:
+            return dict(claims)
+        more = await app.userinfo(token=token)  # where a provider that keeps to the letter tells of a profile
+        if more.get("sub") != claims["sub"]:
+            raise Refused("subject")
+        return {self._config.claim: more.get(self._config.claim), **claims}
 
     def _check_fresh(self, claims: Mapping[str, Any], flow: Flow) -> None:
         at = claims.get("auth_time")
@@ -172,12 +180,12 @@ class Provider:
             None, "provider", client_id=self._config.client_id, client_secret=self._secret,
             server_metadata_url=f"{self._config.issuer.rstrip('/')}/.well-known/openid-configuration",
             client_kwargs={"scope": self._config.scope, "code_challenge_method": "S256", "timeout": TIMEOUT_S,
-                           "verify": self._verify},
+                           "verify": self._verify, "transport": self._transport},
         )  # fmt: skip
         said = await app.load_server_metadata()
         if said.get("issuer") != self._config.issuer:
             raise Refused("issuer")
-        if not all(encrypted(said[name]) for name in ENDPOINTS):
+        if not all(encrypted(said[name]) for name in ENDPOINTS if name in said):
             raise Refused("not_encrypted")
         key = "id_token_signing_alg_values_supported"
         said[key] = [alg for alg in said.get(key, ["RS256"]) if alg in SIGNED_BY]
