@@ -24,6 +24,7 @@ from bridge.desk.audit import Audit
 from bridge.desk.config import Config
 from bridge.desk.inbox import Reader
 from bridge.desk.names import Names
+from bridge.desk.oidc import Provider
 from bridge.desk.respond import Responder
 from bridge.desk.sessions import Session, Sessions
 
@@ -37,12 +38,25 @@ NAV: Final = (
     ("model", "/model", "Model", ()),
 )
 """Pages beside the inboxes: name, address, words, and the roles that see it; none: everybody."""
+FLOW_COOKIE: Final = "sightline_flow"
 STALE_MS: Final = 15_000  # a feed that has not read for so long is called interrupted
 HERE: Final = Path(__file__).parent
 
 
+SITE_MAX: Final = 600  # requests a session ..
+SITE_S: Final = 60  # .. in so many seconds; an open inbox makes one for each change
+
+
 class SignedOut(Exception):
-    """No session: the browser is sent to sign in."""
+    """No session: the browser is sent to sign in.
+
+    Attributes:
+        ended: Whether there was one.
+    """
+
+    def __init__(self, ended: bool) -> None:
+        super().__init__("no session")
+        self.ended = ended
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,7 @@ class Desk:
         responder: Sends decisions.
         now: Partnership time, ms.
         wall: Wall time, ms.
+        provider: The agency's identity provider, where it has one.
     """
 
     config: Config
@@ -74,6 +89,7 @@ class Desk:
     responder: Responder
     now: Callable[[], int]
     wall: Callable[[], int]
+    provider: Provider | None = None
 
 
 @dataclass(frozen=True)
@@ -109,12 +125,16 @@ async def signed_in(request: Request, prolong: bool = True) -> User:
 
     Raises:
         SignedOut: There is no session, or its account is gone.
+        TooMany: The session has asked for more than a person does.
     """
-    desk = desk_of(request)
-    session = await desk.sessions.find(request.cookies.get(SESSION_COOKIE), prolong)
+    desk, cookie = desk_of(request), request.cookies.get(SESSION_COOKIE)
+    session = await desk.sessions.find(cookie, prolong)
     account = desk.accounts.user(session.user) if session else None
     if session is None or account is None:
-        raise SignedOut
+        raise SignedOut(ended=bool(cookie))
+    if not getattr(request.state, "counted", False):  # a stream asks again and again on one request
+        request.state.counted = True
+        await desk.sessions.limits.take("site", session.csrf, SITE_MAX, SITE_S)
     return User(session, account)
 
 
@@ -126,6 +146,16 @@ def has_role(user: User, *roles: str) -> None:
     """
     if not set(roles) & set(user.account.roles):
         raise HTTPException(404)
+
+
+async def limit(desk: Desk, name: str, user: User, count: int, per_s: int) -> None:
+    """Count one more of something that a user may do so often.
+
+    Raises:
+        TooMany: No more in this window of `per_s` seconds: the answer is a page that says how long to wait.
+        redis.RedisError: It cannot be counted, so it is not done.
+    """
+    await desk.sessions.limits.take(name, user.account.user, count, per_s)
 
 
 def team_of(request: Request, user: User) -> str:

@@ -6,6 +6,7 @@ Decides which message, at which rung, with which names, goes into which page. Wo
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -20,10 +21,10 @@ from bridge.desk.access.gate import Reach, Subject, reach, reaches, withheld
 from bridge.desk.config import Config
 from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, render, signed_in, team_of
 from bridge.desk.evidence import own_records, pairs
+from bridge.desk.forms import posted
 from bridge.desk.inbox import CLOSED, Taken
 from bridge.desk.respond import NotSent, acknowledgement
 from bridge.desk.rungs import cut_alert, cut_household, cut_links, cut_presence
-from bridge.desk.sessions import csrf_fits
 
 RECENT_MS: Final = 24 * 3600 * 1000  # presence shown above the inbox; all of it has a page
 RECENT_MAX: Final = 5
@@ -109,9 +110,7 @@ async def acknowledge(request: Request) -> Response:
     """The user takes an alert: sent to the platform, in the audit before."""
     user = await signed_in(request)
     desk = desk_of(request)
-    form = await request.form(max_files=0, max_fields=5)
-    if not csrf_fits(user.session, str(form.get("csrf", ""))):
-        return render("message.html", {"heading": "This page was too old", "text": "Go back and open it again."}, 403)
+    await posted(request, user)
     found = team, message, _ = await alert_for(request, user)
     taken = await desk.inbox.taken(team)
     if message["alert_id"] not in taken and message["state"] not in CLOSED:
@@ -273,4 +272,4 @@ async def _alert_page(request: Request, user: User, found: Found, problem: str =
 
 
 def _is_change_id(value: str) -> bool:
-    return value == "$" or (len(value) <= 40 and all(part.isdigit() for part in value.split("-")) and "-" in value)
+    return value == "$" or re.fullmatch("[0-9]{1,19}-[0-9]{1,19}", value) is not None  # 64 bits each

@@ -15,11 +15,11 @@ from bridge.desk.access.facts import Assessing, Facts
 from bridge.desk.access.policy import BREAK_GLASS, Situation, Verdict, remedies
 from bridge.desk.access.protocols import Protocol
 from bridge.desk.desk import Desk, User
+from bridge.desk.stepup import stepped_up
 
 NOTHING: Final = -1
 RECORDS: Final = 4
 LOOKED_UP_MS: Final = 12 * 3600 * 1000  # a look-up ties a user to a child for a shift
-STEPPED_UP_MS: Final = 10 * 60 * 1000
 
 
 @dataclass(frozen=True)
@@ -160,11 +160,6 @@ def _situations(desk: Desk, user: User, subject: Subject, facts: Facts, begun: S
         shared._replace(agency=agency, bases=bases.standing(desk.records, about, agency, wall))
         for agency in dict.fromkeys((config.agency, *others))
     )
-
-
-def stepped_up(user: User, wall: int) -> bool:
-    """Whether the user proved a short while ago who they are."""
-    return bool(user.session.stepped_up_at) and 0 <= wall - user.session.stepped_up_at < STEPPED_UP_MS
 
 
 def _relations(desk: Desk, user: User, subject: Subject, facts: Facts, about: tuple[str, ...]) -> frozenset[str]:

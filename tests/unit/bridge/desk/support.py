@@ -7,11 +7,13 @@ import contextlib
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
+import httpx2
 import redis
 import redis.asyncio
 from argon2 import PasswordHasher
@@ -29,6 +31,7 @@ from bridge.desk.config import Config
 from bridge.desk.desk import Desk
 from bridge.desk.inbox import OWN, Reader, Writer
 from bridge.desk.names import Names
+from bridge.desk.oidc import Provider
 from bridge.desk.respond import NotSent
 from bridge.desk.sessions import Sessions
 from schemas import crypto
@@ -42,6 +45,7 @@ PEOPLE = {
     BEN: {"given": "Benedict", "middle": "Ivo", "surname": "Quillfeather", "dob": "20160131", "key": ["C-1002"]},
     CAT: {"given": "Catriona", "middle": None, "surname": "Ormsby", "dob": "2012-12-12", "key": ["C-1003"]},
 }
+SECRET = "a secret between the desk and its provider"
 PASSWORD = "correct horse battery"
 _HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)  # quick: the strength has its test
 
@@ -147,9 +151,15 @@ class Made:
     """A desk and all its parts."""
 
     def __init__(
-        self, folder: Path, redis_url: str, rungs: dict[str, int] | None = None, more: Sequence[Account] = (),
+        self,
+        folder: Path,
+        redis_url: str,
+        rungs: dict[str, int] | None = None,
+        more: Sequence[Account] = (),
         protocols: Sequence[dict[str, Any]] = (),
-    ) -> None:  # fmt: skip
+        oidc: dict[str, Any] | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
         accounts = [
             Account(f"u-{login}", login, f"{login.title()} Duty", _HASH, ("mash", "duty-east"), (), (f"rung-{rung}",))
             for login, rung in (rungs or {"sam": 4}).items()
@@ -157,7 +167,7 @@ class Made:
         accounts.append(Account("u-tess", "tess", "Tess Tenancy", _HASH, ("tenancy",), (), ("rung-4",)))
         write(folder / "accounts.json", [*accounts, *more])
         sign_protocols(folder / "protocols.json", [*OPEN, *protocols])
-        self.config = Config.model_validate(settings(folder, redis_url))
+        self.config = Config.model_validate({**settings(folder, redis_url), **(oidc or {})})
         self.wall = NOW
         self.people, self.responder = FakePeople(), FakeResponder()
         self.audit = Audit(folder / "audit.jsonl", lambda: self.wall)
@@ -177,10 +187,17 @@ class Made:
             responder=self.responder,
             now=lambda: self.wall,
             wall=lambda: self.wall,
+            provider=self._provider(transport),
         )
         for team in self.config.teams:
             self.writer.alive(team, NOW)
         self._offset = 0
+
+    def _provider(self, transport: httpx2.AsyncBaseTransport | None) -> Provider | None:
+        if self.config.oidc is None:
+            return None
+        wall = lambda: int(time.time() * 1000)  # noqa: E731  (a provider's tokens bear the real time)
+        return Provider(self.config.oidc, SECRET, self.sessions_redis, "council", wall, transport)
 
     def app(self) -> Starlette:
         return build(self.desk)
