@@ -23,18 +23,23 @@ from bridge.clock import PartnershipClock, wall_ms
 from bridge.config import ConfigError
 from bridge.desk import audit as audits
 from bridge.desk import config as configs
+from bridge.desk.access.book import Book
+from bridge.desk.access.protocols import Signed
+from bridge.desk.access.records import Records
 from bridge.desk.accounts import Accounts
 from bridge.desk.app import build
 from bridge.desk.desk import Desk
 from bridge.desk.exchange import open as exchanges
+from bridge.desk.exchange.decide import Agreed
 from bridge.desk.exchange.feed import of_exchange
 from bridge.desk.feed import Feed, KafkaFeed, of_agency, of_team
 from bridge.desk.inbox import Reader, Taken, Writer
 from bridge.desk.names import Names, StorePeople
+from bridge.desk.oidc import Provider
 from bridge.desk.respond import KafkaResponder
-from bridge.desk.send import Sender
 from bridge.desk.sessions import Sessions, secret
 from bridge.keyfiles import KeyFault
+from bridge.keys import AgencyKeys
 
 
 def application(config: configs.Config) -> Starlette:
@@ -50,10 +55,17 @@ def application(config: configs.Config) -> Starlette:
         connection, config.agency, secret(config.secret_file), wall_ms, config.idle_s, config.session_s
     )  # fmt: skip
     now = PartnershipClock(config.clock) if config.clock is not None else wall_ms
-    exchange = exchanges.opened(config, audit, Sender(config.kafka), now, wall_ms)
+    records = Records(config.records, AgencyKeys.load(config.keys).agency_key, wall_ms)
+    book = Book(Signed(config.protocols, config.partnership, config.approvers))
+    exchange = None
+    if config.exchange is not None:
+        agreed = Agreed(config.agency, lambda: book.protocols().disclosures)
+        exchange = exchanges.opened(config, config.exchange, audit, agreed, (now, wall_ms))
     desk = Desk(
         config=config,
         accounts=accounts,
+        book=book,
+        records=records,
         sessions=sessions,
         inbox=Reader(connection, config.agency),
         names=Names(StorePeople(config.store, config.keys), audit),
@@ -62,6 +74,7 @@ def application(config: configs.Config) -> Starlette:
         now=now,
         wall=wall_ms,
         exchange=exchange,
+        provider=provider(config, connection),
     )
     writer = Writer(redis.Redis.from_url(config.redis_url), config.agency)
     recall = partial(remember, writer, accounts, config)
@@ -82,9 +95,18 @@ def application(config: configs.Config) -> Starlette:
             await connection.aclose()
             if exchange is not None:
                 exchange.close()
+            records.close()
             audit.close()
 
     return build(desk, lifespan)
+
+
+def provider(config: configs.Config, connection: redis.asyncio.Redis) -> Provider | None:
+    """The agency's identity provider, where the settings name one; it is first asked when somebody signs in."""
+    if config.oidc is None:
+        return None
+    secret_ = config.oidc.client_secret_file.read_text(encoding="utf-8").strip()
+    return Provider(config.oidc, secret_, connection, config.agency, wall_ms)
 
 
 def remember(writer: Writer, accounts: Accounts, config: configs.Config) -> None:
@@ -131,6 +153,7 @@ def main(argv: list[str]) -> int:
         return 2
     uvicorn.run(
         app, host=args.host, port=args.port, access_log=False, log_config=None, server_header=False,
-        timeout_graceful_shutdown=3, ssl_certfile=args.tls_cert, ssl_keyfile=args.tls_key,
+        timeout_graceful_shutdown=3, proxy_headers=bool(config.proxies), forwarded_allow_ips=list(config.proxies),
+        ssl_certfile=args.tls_cert, ssl_keyfile=args.tls_key,
     )  # fmt: skip
     return 0

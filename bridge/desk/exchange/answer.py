@@ -26,6 +26,9 @@ class Holdings(Protocol):
     def person(self, pseudonym: bytes) -> dict[str, Any] | None:
         """Personal fields of a record; None where it is not held."""
 
+    def profile(self, pseudonym: bytes) -> dict[str, Any] | None:
+        """What is true of a record now; None where none was sent."""
+
     def events_of(self, pseudonym: bytes) -> list[dict[str, Any]]:
         """Events of a record, newest first."""
 
@@ -45,6 +48,10 @@ class StoreHoldings:
     def person(self, pseudonym: bytes) -> dict[str, Any] | None:
         """Personal fields of a record; None where it is not held."""
         return self._open().person(pseudonym)
+
+    def profile(self, pseudonym: bytes) -> dict[str, Any] | None:
+        """What is true of a record now; None where none was sent."""
+        return self._open().profile(pseudonym)
 
     def events_of(self, pseudonym: bytes) -> list[dict[str, Any]]:
         """Events of a record, newest first."""
@@ -66,8 +73,8 @@ def content(
     """What is sealed in an answer.
 
     Args:
-        kind: `identity`: names, birth date and own reference. `summary`: kinds and dates of events, no names and no
-            texts. `record`: both, with texts and columns.
+        kind: `identity`: names, birth date and own reference. `summary`: kinds, dates and
+            categories of factor of events, no names and no texts. `record`: both, with texts and columns.
         records: Own records, each a person as this agency knows them.
         holdings: The store.
         call: Whom to call: `name`, `office_number`, `out_of_hours_number`.
@@ -110,7 +117,10 @@ def _identity(person: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _event(event: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
-    shown: dict[str, Any] = {"kind": str(event.get("kind", "")), "occurred_at": int(event["occurred_at"])}
+    families = sorted({str(factor["family"]) for factor in event.get("factors") or ()})
+    shown: dict[str, Any] = {
+        "kind": str(event.get("kind", "")), "occurred_at": int(event["occurred_at"]), "families": families,
+    }  # fmt: skip
     if whole:
         shown["texts"] = [str(text) for text in event.get("texts") or ()]
         columns = event.get("columns") or {}

@@ -1,28 +1,29 @@
 """Whether a request may be answered, and by which local protocol: deny by default, decided by Cedar.
 
-Decides from this agency's own protocol records alone. Each becomes one Cedar permit whose id is the protocol's, so
-the policy that decided is the reason that can be shown. A basis is what the asking side claims. Pure but for `load`.
+Decides from this agency's own disclosure protocols alone, which two approvers signed. Each becomes one Cedar permit
+whose id is the protocol's, so the policy that decided is the reason that can be shown. A basis is what the asking side
+claims. Pure.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import cedarpy
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
+from bridge import logs
 from bridge.config import ConfigError
 from schemas.exchange import Basis, Kind, Purpose
 
 RUNG_OF: Final[dict[str, int]] = {"identity": 4, "summary": 3, "record": 4}
 """Rung that an answer is of: names are read from the record's, everywhere in the desk."""
 RESTRICTED: Final = "restricted"
+log = logs.get("desk")
+
 _Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 
 
@@ -52,12 +53,6 @@ class Protocol(BaseModel):
     rung: int = Field(ge=0, le=4)
     needs: Basis
     automatic: bool = False
-
-
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    protocols: tuple[Protocol, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,21 +121,46 @@ def policies(protocols: Sequence[Protocol]) -> str:
     return "\n".join([forbid, *(_permit(protocol) for protocol in protocols)])
 
 
-def load(path: Path) -> tuple[Protocol, ...]:
-    """Protocols from a YAML or JSON file: a list under `protocols`.
+def parse(rows: Sequence[Mapping[str, Any]]) -> tuple[Protocol, ...]:
+    """Protocols from the signed document.
 
     Raises:
-        ConfigError: It cannot be read, or a field is missing, unknown or wrong.
+        ConfigError: A field is missing, unknown or wrong.
     """
     try:
-        return _File.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))).protocols
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        message = f"{path}: cannot be read ({type(error).__name__})"
-        raise ConfigError(message) from None
+        return tuple(Protocol.model_validate(row) for row in rows)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        message = f"{path}: {'.'.join(str(part) for part in first['loc']) or 'file'}: {first['msg']}"
+        message = f"disclosures: {'.'.join(str(part) for part in first['loc']) or 'row'}: {first['msg']}"
         raise ConfigError(message) from None
+
+
+class Agreed:
+    """The policy of the signed document, made anew when that changes; one that cannot be read changes nothing.
+
+    Args:
+        agency: This agency.
+        rows: The document's disclosures, the same object as long as it is the same document.
+
+    Raises:
+        ConfigError: The first reading fails.
+    """
+
+    def __init__(self, agency: str, rows: Callable[[], tuple[dict[str, Any], ...]]) -> None:
+        self._agency, self._rows = agency, rows
+        self._of = rows()
+        self._policy = Policy(agency, parse(self._of))
+
+    def policy(self) -> Policy:
+        """The policy in force; the same object until the document changes."""
+        rows = self._rows()
+        if rows is not self._of:
+            self._of = rows
+            try:
+                self._policy = Policy(self._agency, parse(rows))
+            except ConfigError as error:
+                log.error("disclosures of the signed document are not in force", extra={"reason": str(error)})
+        return self._policy
 
 
 def _permit(protocol: Protocol) -> str:

@@ -7,13 +7,14 @@ audit. What the protocols say is decide.py's, what an answer holds is answer.py'
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
 
 import topology
 from bridge import logs
+from bridge.desk.access import facts
 from bridge.desk.exchange import letters
 from bridge.desk.exchange.answer import Holdings, content
 from bridge.desk.exchange.decide import RUNG_OF, Policy, Question, Verdict
@@ -43,13 +44,16 @@ class Holder:
 
     Args:
         room: What both sides need.
-        policy: Own disclosure protocols.
+        policy: Own disclosure protocols as they are now.
         holdings: The bridge's store.
         call: Whom to call here: `name`, `office_number`, `out_of_hours_number`.
     """
 
-    def __init__(self, room: Room, policy: Policy, holdings: Holdings, call: Mapping[str, str]) -> None:
+    def __init__(
+        self, room: Room, policy: Callable[[], Policy], holdings: Holdings, call: Mapping[str, str]
+    ) -> None:  # fmt: skip
         self._room, self._policy, self._holdings, self._call = room, policy, holdings, call
+        self._judged_by = policy()
         self._lock = threading.Lock()  # one decision at a time, the feed's or a person's; taken before the store's
         self._for_people: set[str] = set()  # requests that do not answer themselves: they are not looked at again
 
@@ -77,6 +81,9 @@ class Holder:
         """
         waiting = self._room.kept.waiting(INCOMING, Incoming, ROWS_MAX)
         with self._lock:
+            if self._policy() is not self._judged_by:
+                self._judged_by = self._policy()
+                self._for_people.clear()
             self._for_people &= {row.request_id for row in waiting}
             for_people = frozenset(self._for_people)
         for row in waiting:
@@ -115,9 +122,9 @@ class Holder:
 
     def verdict(self, row: Incoming) -> Verdict:
         """What our protocols say of a request."""
-        people = (self._holdings.person(bytes.fromhex(record)) for record in row.records)
-        restricted = any(person is not None and person.get("restricted") for person in people)
-        return self._policy.verdict(Question(row.agency, row.kind, row.purpose, row.basis, restricted))
+        records = [bytes.fromhex(record) for record in row.records]
+        restricted = facts.read(self._holdings, records, None, self._room.now()).restricted
+        return self._policy().verdict(Question(row.agency, row.kind, row.purpose, row.basis, restricted))
 
     def answer(self, request_id: str, user: str, note: str = "", basis: str = "") -> None:
         """A person answers.

@@ -28,10 +28,11 @@ RECORD, OTHER, GUARDED = b"police-record-1", b"police-record-2", b"police-record
 PEOPLE: dict[bytes, dict[str, Any]] = {
     RECORD: {"given": "Wilhelmina", "middle": None, "surname": "Ashdown", "dob": "2015-01-02", "key": ["P1"]},
     OTHER: {"given": "Rosalind", "middle": None, "surname": "Ashdown", "dob": "2017-01-02", "key": ["P2"]},
-    GUARDED: {"given": "Zenobia", "middle": None, "surname": "Hush", "dob": "2012-01-02", "key": ["P3"], "restricted": True},
+    GUARDED: {"given": "Zenobia", "middle": None, "surname": "Hush", "dob": "2012-01-02", "key": ["P3"]},
 }
 EVENTS = {
-    RECORD: [{"kind": "incident", "occurred_at": NOW - DAY_MS, "texts": ["neighbour heard shouting"], "columns": {"grade": 2}},
+    RECORD: [{"kind": "incident", "occurred_at": NOW - DAY_MS, "texts": ["neighbour heard shouting"], "columns": {"grade": 2},
+              "factors": [{"family": "violence", "severity": 3, "origin": "text"}, {"family": "violence", "severity": 1, "origin": "structured"}]},
              {"kind": "missing", "occurred_at": NOW - 9 * DAY_MS, "texts": [], "columns": {"grade": None}}],
 }  # fmt: skip
 AUTOMATIC = Protocol(id="who-is-this", title="Who is this child", legal_basis="Children Act 2004 s.16LA", to=("council",),
@@ -45,6 +46,9 @@ class FakeHoldings:
 
     def person(self, pseudonym: bytes) -> dict[str, Any] | None:
         return PEOPLE.get(pseudonym)
+
+    def profile(self, pseudonym: bytes) -> dict[str, Any] | None:
+        return {"allocation": "", "restricted": pseudonym == GUARDED}
 
     def events_of(self, pseudonym: bytes) -> list[dict[str, Any]]:
         return EVENTS.get(pseudonym, [])
@@ -87,7 +91,8 @@ class Side:
         self.kept = Kept(self.folder / "kept.sqlite", self.agency.encode().ljust(32))
         self.room = Room(self.own, self.partners, self.kept, self.audit, self.wire, lambda: self.now, lambda: self.wall)
         call = {"name": self.agency.title(), "office_number": "01632 960111"}
-        self.holder = Holder(self.room, Policy(self.agency, self.protocols), FakeHoldings(), call)
+        policy = Policy(self.agency, self.protocols)
+        self.holder = Holder(self.room, lambda: policy, FakeHoldings(), call)
         self.asker = Asker(self.room, 72 * 3600)
         self.taker = ExchangeTaker(self.room, self.holder, self.asker, 365)
         self.exchange = Exchange(self.holder, self.asker, self.taker, self.partners, self.kept.close)
