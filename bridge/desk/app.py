@@ -26,6 +26,7 @@ from bridge import logs
 from bridge.desk import oidc, signin, stepup, suggestions, views
 from bridge.desk.audit import AuditDown
 from bridge.desk.desk import HERE, Desk, SignedOut, render
+from bridge.desk.exchange import routes as exchange
 from bridge.desk.forms import OldForm, same_origin
 from bridge.desk.limits import TooMany
 
@@ -181,6 +182,7 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         Route("/model", views.model),
         Route("/suggestions", suggestions.suggestions),
         Route("/suggestions/{suggestion_id}", suggestions.decide, methods=["POST"]),
+        *exchange.ROUTES,
         Route("/healthz", healthz),
         Mount(STATIC, StaticFiles(directory=HERE / "static")),
     ]

@@ -34,6 +34,7 @@ FORM_COOKIE: Final = "sightline_form"
 NAV: Final = (
     ("presence", "/presence/{team}", "Presence", ()),
     ("suggestions", "/suggestions", "Suggested links", ()),
+    ("requests", "/requests", "Requests", ()),
     ("demand", "/demand", "Demand", ()),
     ("controls", "/controls", "Controls", ()),
     ("model", "/model", "Model", ()),
@@ -213,7 +214,7 @@ async def frame(request: Request, user: User, team: str) -> dict[str, Any]:
         "nav": [
             (name, address.format(team=team), text + counts.get(name, ""))
             for name, address, text, roles in NAV
-            if not roles or set(roles) & set(user.account.roles)
+            if (not roles or set(roles) & set(user.account.roles)) and (name != "requests" or desk.exchange)
         ],
     }
 

@@ -178,7 +178,9 @@ def test_a_head_that_was_changed_is_refused(change: dict[str, Any], reason: str)
 def test_an_old_head_and_one_of_tomorrows_tomorrow_do_not_count() -> None:
     for at in (NOW - letters.HEAD_LATE_MS - 1, NOW + letters.DAY_MS + 1):
         with pytest.raises(Refused, match="expired"):
-            letters.check_head(OWN["council"], letters.head(OWN["police"], 7, "ab" * 32, at), known_to("council"), NOW)
+            letters.check_head(
+                OWN["council"], letters.head(OWN["police"], 7, "ab" * 32, at), known_to("council"), NOW
+            )
 
 
 def test_more_than_a_message_may_hold_is_not_sealed() -> None:

@@ -20,6 +20,45 @@ NAMES: Final = ("given", "middle", "surname", "name")
 _SPARE_BYTES: Final = 256  # for the count of what was left out, and the commas between
 
 
+class SharedEvent(msgspec.Struct, frozen=True):
+    """One event of an answer: texts and columns only where the record was asked for."""
+
+    kind: str
+    occurred_at: int
+    families: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    columns: tuple[tuple[str, str], ...] = ()
+
+
+class SharedPerson(msgspec.Struct, frozen=True):
+    """One person of an answer, as the answering agency knows them; without a name in a summary."""
+
+    given: str = ""
+    middle: str = ""
+    surname: str = ""
+    name: str = ""
+    dob: str = ""
+    key: tuple[str, ...] = ()
+    events: tuple[SharedEvent, ...] = ()
+
+
+class Content(msgspec.Struct, frozen=True):
+    """What an answer says.
+
+    Attributes:
+        kind: What was asked for.
+        call: Whom to call: `name`, `office_number`, `out_of_hours_number`.
+        people: People.
+        left_out, people_left_out: How many events, the oldest, and how many people were too much for one letter.
+    """
+
+    kind: str
+    call: dict[str, str] = {}
+    people: tuple[SharedPerson, ...] = ()
+    left_out: int = 0
+    people_left_out: int = 0
+
+
 class Holdings(Protocol):
     """The bridge's store as an answer needs it."""
 
@@ -81,8 +120,7 @@ def content(
         max_bytes: Largest JSON.
 
     Returns:
-        `kind`, `call`, `people`, and `left_out`: how many events, the oldest, and how many people were too much. A
-        record that the store no longer holds is not among the people.
+        Fields of `Content`. A record that the store no longer holds is not among the people.
     """
     made: dict[str, Any] = {"kind": kind, "call": dict(call), "people": [], "left_out": 0, "people_left_out": 0}
     room = max_bytes - len(msgspec.json.encode(made)) - _SPARE_BYTES

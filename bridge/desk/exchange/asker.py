@@ -16,6 +16,7 @@ import msgspec
 import topology
 from bridge import logs
 from bridge.desk.exchange import letters
+from bridge.desk.exchange.answer import Content
 from bridge.desk.exchange.letters import Due
 from bridge.desk.exchange.room import BY_ITSELF, Room
 from bridge.desk.exchange.rows import HEAD, OUTGOING, ROWS_MAX, Head, Outgoing
@@ -140,6 +141,7 @@ class Asker:
             if writer != letter["agency"]:
                 raise letters.Refused("forged")
             said = letters.opened(room.own, letter, due, room.partners, room.now())
+            content = _content(said) if letter["kind"] == "answer" else None
         except letters.Refused as refused:
             log.warning("a letter was refused", extra={"reason": refused.reason, "source": writer})
             why = {"agency": writer, "reason": refused.reason, "sha256": seal}
@@ -147,10 +149,9 @@ class Asker:
             return
         room.audit.record(BY_ITSELF, "received", subjects, agency=writer, kind=letter["kind"], sha256=seal)
         if row is not None:
-            answered = letter["kind"] == "answer"
             self._keep(
-                row, state="answered" if answered else "refused", content=said if answered else None,
-                reason="" if answered else str(said.get("reason", "")), sha256=seal, received_at=room.now(),
+                row, state="answered" if content else "refused", content=content,
+                reason="" if content else str(said.get("reason", "")), sha256=seal, received_at=room.now(),
             )  # fmt: skip
 
     def _take_head(self, writer: str, letter: Disclosure) -> None:
@@ -168,6 +169,18 @@ class Asker:
     def _keep(self, row: Outgoing, **changes: Any) -> None:
         new = msgspec.structs.replace(row, **changes)
         self._room.kept.put(OUTGOING, row.request_id, self._room.wall(), new, done=new.state != "open")
+
+
+def _content(said: dict[str, Any]) -> Content:
+    """What an answer says.
+
+    Raises:
+        Refused: It is no answer of ours: its sender runs something else.
+    """
+    try:
+        return msgspec.convert(said, Content)
+    except msgspec.ValidationError:
+        raise letters.Refused("tampered") from None
 
 
 def keep_head(room: Room, letter: Disclosure) -> None:

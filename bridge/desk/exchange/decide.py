@@ -1,8 +1,8 @@
 """Whether a request may be answered, and by which local protocol: deny by default, decided by Cedar.
 
 Decides from this agency's own disclosure protocols alone, which two approvers signed. Each becomes one Cedar permit
-whose id is the protocol's, so the policy that decided is the reason that can be shown. A basis is what the asking side
-claims. Pure.
+whose id is the protocol's, so the policy that decided is the reason that can be shown. A basis is what the asking
+side claims. Pure.
 """
 
 from __future__ import annotations

@@ -5,9 +5,11 @@ Decides shapes only.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
+
+from bridge.desk.exchange.answer import Content
 
 INCOMING: Final = "incoming"
 OUTGOING: Final = "outgoing"
@@ -89,7 +91,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     expires_at: int
     state: Literal["open", "answered", "refused", "returned"] = "open"
     reason: str = ""
-    content: dict[str, Any] | None = None
+    content: Content | None = None
     sha256: str = ""
     received_at: int = 0
 

@@ -75,13 +75,17 @@ class Wire:
 class Side:
     """One desk's exchange."""
 
-    def __init__(self, folder: Path, agency: str, wire: Wire, protocols: tuple[Protocol, ...] = (AUTOMATIC, BY_HAND)) -> None:
+    def __init__(
+        self, folder: Path, agency: str, wire: Wire, protocols: tuple[Protocol, ...] = (AUTOMATIC, BY_HAND)
+    ) -> None:
         self.agency, self.folder, self.protocols = agency, folder / agency, protocols
         self.folder.mkdir()
         self.wire, self.now, self.wall = wire, NOW, NOW
         sign, seal = PAIRS[agency]
         self.own = Own("northmere", agency, sign[0], seal[0])
-        self.partners = {name: Partner(name, pair[0][1], pair[1][1]) for name, pair in PAIRS.items() if name != agency}
+        self.partners = {
+            name: Partner(name, pair[0][1], pair[1][1]) for name, pair in PAIRS.items() if name != agency
+        }
         self.audit = Audit(self.folder / "audit.jsonl", lambda: self.wall)
         self._offset = 0
         self.open()
@@ -89,7 +93,9 @@ class Side:
     def open(self) -> None:
         """As at a start of the desk."""
         self.kept = Kept(self.folder / "kept.sqlite", self.agency.encode().ljust(32))
-        self.room = Room(self.own, self.partners, self.kept, self.audit, self.wire, lambda: self.now, lambda: self.wall)
+        self.room = Room(
+            self.own, self.partners, self.kept, self.audit, self.wire, lambda: self.now, lambda: self.wall
+        )
         call = {"name": self.agency.title(), "office_number": "01632 960111"}
         policy = Policy(self.agency, self.protocols)
         self.holder = Holder(self.room, lambda: policy, FakeHoldings(), call)
@@ -128,7 +134,16 @@ def view(request_id: str, body: Any) -> dict[str, Any]:
 
 def wish(**changes: Any) -> Wish:
     """Who is this, asked of the police."""
-    return Wish(**{"asked": "police", "kind": "identity", "purpose": "identify", "basis": "duty", "alert_id": "a" * 32, **changes})
+    return Wish(
+        **{
+            "asked": "police",
+            "kind": "identity",
+            "purpose": "identify",
+            "basis": "duty",
+            "alert_id": "a" * 32,
+            **changes,
+        }
+    )
 
 
 def deliver(wire: Wire, *sides: Side, records: tuple[bytes, ...] = (RECORD,)) -> None:
@@ -139,8 +154,9 @@ def deliver(wire: Wire, *sides: Side, records: tuple[bytes, ...] = (RECORD,)) ->
             if name == "disclosure" and side.agency != message["agency"]:
                 side.takes(name, message, topic)
             elif name == "request" and side.agency == message["asked"]:
-                body = {field: message[field] for field in ("agency", "team", "user", "kind", "purpose", "basis", "requested_at", "expires_at")}
+                body = {
+                    field: message[field]
+                    for field in ("agency", "team", "user", "kind", "purpose", "basis", "requested_at", "expires_at")
+                }
                 row = view(message["request_id"].hex(), {**body, "records": [record.hex() for record in records]})
                 side.takes("view", row, topology.VIEWS.name.format(agency=side.agency))
-
-

@@ -8,6 +8,7 @@ import pytest
 
 import topology
 from bridge.desk.audit import AuditDown
+from bridge.desk.exchange.answer import SharedPerson
 from bridge.desk.exchange.holder import Undecided
 from bridge.desk.exchange.kept import Kept
 from bridge.desk.exchange.rows import OUTGOING, Outgoing
@@ -59,10 +60,8 @@ def test_a_child_not_known_to_us_is_named_by_the_protocol_alone_and_both_audits_
     row = council.asker.find(request_id)
     assert row and row.content
     assert row.state == "answered"
-    assert row.content["people"] == [
-        {"given": "Wilhelmina", "surname": "Ashdown", "dob": "2015-01-02", "key": ["P1"], "events": []}
-    ]
-    assert row.content["call"] == {"agency": "police", "name": "Police", "office_number": "01632 960111"}
+    assert row.content.people == (SharedPerson(given="Wilhelmina", surname="Ashdown", dob="2015-01-02", key=("P1",)),)
+    assert row.content.call == {"agency": "police", "name": "Police", "office_number": "01632 960111"}
     (disclosed,), (received,) = police.lines("disclose"), council.lines("received")
     assert disclosed["subjects"] == [request_id, RECORD.hex()]
     assert received["subjects"] == [request_id]
@@ -72,7 +71,9 @@ def test_a_child_not_known_to_us_is_named_by_the_protocol_alone_and_both_audits_
     assert asked["subjects"] == [request_id, "a" * 32]
 
 
-def test_a_record_waits_for_a_named_person_who_answers_under_the_protocol(wire: Wire, council: Side, police: Side) -> None:
+def test_a_record_waits_for_a_named_person_who_answers_under_the_protocol(
+    wire: Wire, council: Side, police: Side
+) -> None:
     request_id = council.asker.ask("u-1", "mash", wish(kind="record", purpose="protect"))
     deliver(wire, council, police)
     police.beat()
@@ -84,16 +85,24 @@ def test_a_record_waits_for_a_named_person_who_answers_under_the_protocol(wire: 
     deliver(wire, council, police)
     row = council.asker.find(request_id)
     assert row and row.content
-    assert row.content["people"][0]["events"][0]["texts"] == ["neighbour heard shouting"]
+    assert row.content.people[0].events[0].texts == ("neighbour heard shouting",)
     (disclosed,) = police.lines("disclose")
     assert (disclosed["user"], disclosed["protocol"]) == ("p-7", "strategy")
     assert disclosed["sha256"] == row.sha256
 
 
-def test_without_a_protocol_a_person_answers_only_with_reason_and_basis(wire: Wire, council: Side, police: Side) -> None:
+def test_without_a_protocol_a_person_answers_only_with_reason_and_basis(
+    wire: Wire, council: Side, police: Side
+) -> None:
     request_id = council.asker.ask("u-1", "mash", wish(kind="record"))
     deliver(wire, council, police)
-    for note, basis in (("", ""), ("they are at risk", ""), ("", "consent"), ("they are at risk", "none"), (" ", "duty")):
+    for note, basis in (
+        ("", ""),
+        ("they are at risk", ""),
+        ("", "consent"),
+        ("they are at risk", "none"),
+        (" ", "duty"),
+    ):
         with pytest.raises(Undecided):
             police.holder.answer(request_id, "p-7", note, basis)
     assert not police.lines("disclose")
@@ -164,7 +173,9 @@ def test_a_letter_on_another_agencys_topic_is_forged(wire: Wire, council: Side, 
     assert {line["reason"] for line in council.lines("letter_refused")} == {"forged"}
 
 
-def test_a_third_desk_takes_nothing_that_is_for_another(wire: Wire, council: Side, police: Side, hospital: Side) -> None:
+def test_a_third_desk_takes_nothing_that_is_for_another(
+    wire: Wire, council: Side, police: Side, hospital: Side
+) -> None:
     council.asker.ask("u-1", "mash", wish())
     deliver(wire, council, police, hospital)
     police.beat()
@@ -319,7 +330,9 @@ def test_requests_are_shown_to_the_team_that_asked(council: Side) -> None:
     assert not council.asker.recent(("duty-east",), 10)
 
 
-def test_heads_are_exchanged_once_a_day_and_the_first_of_a_day_stands(wire: Wire, council: Side, police: Side) -> None:
+def test_heads_are_exchanged_once_a_day_and_the_first_of_a_day_stands(
+    wire: Wire, council: Side, police: Side
+) -> None:
     police.beat()
     assert not wire.sent, "an empty audit has no head"
     police.audit.record("p-7", "alert", ("x",))
