@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from bridge.desk.access import bases
 from bridge.desk.access.facts import Assessing, Facts
-from bridge.desk.access.policy import BREAK_GLASS, Situation, Verdict, remedies
+from bridge.desk.access.policy import BREAK_GLASS, CALL_RUNG, Situation, Verdict, remedies
 from bridge.desk.access.protocols import Protocol
 from bridge.desk.desk import Desk, User
 from bridge.desk.stepup import stepped_up
@@ -190,3 +190,6 @@ def _because(one: Situation, verdict: Verdict, titles: Mapping[str, Protocol]) -
         return Because(one.agency, verdict.rung, verdict.reason, "Break glass", text, ())
     used = tuple(sorted(one.bases & set(made.bases))) if verdict.rung > made.free_rung else ()
     return Because(one.agency, verdict.rung, made.id, made.title, made.legal_basis, used)
+
+
+__all__ = ["CALL_RUNG", "Because", "Reach", "Subject", "Withheld", "reach", "reaches", "situations", "withheld"]

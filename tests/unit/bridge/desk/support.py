@@ -127,7 +127,7 @@ class Client:
 
     def __init__(self, made: Made) -> None:
         self._made = made
-        self._runner = asyncio.Runner()
+        self._runner = made.runner
         transport = httpx.ASGITransport(made.app(), raise_app_exceptions=False)
         self._http = httpx.AsyncClient(transport=transport, base_url="http://testserver")
         self.cookies = self._http.cookies
@@ -143,8 +143,6 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self._runner.run(self._http.aclose())
-        self._runner.run(self._made.sessions_redis.aclose())
-        self._runner.close()
 
 
 class Made:
@@ -168,6 +166,7 @@ class Made:
         write(folder / "accounts.json", [*accounts, *more])
         sign_protocols(folder / "protocols.json", [*OPEN, *protocols])
         self.config = Config.model_validate({**settings(folder, redis_url), **(oidc or {})})
+        self.runner = asyncio.Runner()  # one loop for all browsers of this desk
         self.wall = NOW
         self.people, self.responder = FakePeople(), FakeResponder()
         self.audit = Audit(folder / "audit.jsonl", lambda: self.wall)
@@ -198,6 +197,12 @@ class Made:
             return None
         wall = lambda: int(time.time() * 1000)  # noqa: E731  (a provider's tokens bear the real time)
         return Provider(self.config.oidc, SECRET, self.sessions_redis, "council", wall, transport)
+
+    def close(self) -> None:
+        """End what a browser of this desk opened."""
+        self.runner.run(self.sessions_redis.aclose())
+        self.runner.close()
+        self.redis.close()
 
     def app(self) -> Starlette:
         return build(self.desk)
