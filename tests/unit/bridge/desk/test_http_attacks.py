@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
+from bridge.desk import views
 from bridge.desk.app import BODY_MAX_BYTES, HEADERS, STATIC, STATIC_CACHE
 from bridge.desk.desk import SITE_MAX
 from bridge.desk.forms import FIELDS_MAX
@@ -308,6 +309,14 @@ def test_only_a_form_is_taken_for_a_form(sam: Wire, kind: str) -> None:
     for call in forms(sam):
         body = f"csrf={sam.csrf()}".encode()
         assert sam.ask("POST", call.path, [("content-type", kind)], body).status == 403, call
+
+
+@pytest.mark.parametrize(
+    "place", ["", "-", "1", "1-2-3", "\u00b2-\u00b2", "1-99999999999999999999999", "+1-1", "1-1\n", "$$", "0x1-1"]
+)
+def test_a_place_to_go_on_from_that_is_none_never_reaches_the_store(place: str) -> None:
+    assert not views._is_change_id(place)
+    assert views._is_change_id("1764000000000-0")
 
 
 # Methods, headers, addresses
