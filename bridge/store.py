@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bridge.vault import HASH_BYTES, Row, Vault
 
+LEFT_DAYS: Final = 35  # days for which the desk can say what left
 Key = tuple[str, ...]
 Version = tuple[int, int, int]
 """Source epoch, position, sequence."""
@@ -242,8 +244,34 @@ class Store(Vault):
         return self._stands_for(pseudonym)
 
     def event(self, pseudonym: bytes) -> dict[str, Any] | None:
-        """What an event pseudonym stands for: `source`, `event`, `key`, `kind`, `occurred_at`, `texts`, `columns`."""
+        """What an event pseudonym stands for.
+
+        Returns:
+            `source`, `event`, `key`, `kind`, `occurred_at`, `factors`, `outcome`, `texts`, `columns`; None where it
+            is not held.
+        """
         return self._stands_for(pseudonym)
+
+    def set_profile(self, pseudonym: bytes, profile: Mapping[str, Any]) -> None:
+        """Keep what is true of a record now, to be found by the team it is allocated to."""
+        team = profile["allocation"]
+        group = self.blind("allocation", team) if team else b""
+        self.set_named(_profile(pseudonym), group, {**profile, "pseudonym": pseudonym})
+
+    def drop_profile(self, pseudonym: bytes) -> None:
+        """Forget it."""
+        self.drop_named(_profile(pseudonym))
+
+    def profile(self, pseudonym: bytes) -> dict[str, Any] | None:
+        """What is true of a record now: a schemas.profile.Profile and `pseudonym`; None where none was sent."""
+        return self._stands_for(_profile(pseudonym))
+
+    def allocated(self, team: str) -> list[dict[str, Any]]:
+        """Profiles of the records that are allocated to a team now, in no order."""
+        found = self._db.execute(
+            "SELECT pseudonym, sealed FROM named WHERE record = ?", (self.blind("allocation", team),)
+        )
+        return [self.open(sealed, ident) for ident, sealed in found]
 
     def events_of(self, pseudonym: bytes) -> list[dict[str, Any]]:
         """Events of a record, newest first, each as `event` returns it."""
@@ -265,6 +293,24 @@ class Store(Vault):
     def post(self, messages: Sequence[tuple[str, bytes, bytes]]) -> None:
         """Keep messages until the broker has them: (topic, key, value)."""
         self._db.executemany("INSERT INTO outbox (topic, key, value) VALUES (?, ?, ?)", messages)
+
+    def tally(self, day: str, left: Iterable[tuple[str, str]]) -> None:
+        """Count what left on a day, for those who answer for it.
+
+        Args:
+            day: ISO date, partnership time.
+            left: (lane, op) of each message.
+        """
+        counts = Counter(f"{lane}/{op}" for lane, op in left)
+        if counts:
+            days = self.left()
+            days[day] = dict(Counter(days.get(day, {})) + counts)
+            self.set_meta("left", {kept: days[kept] for kept in sorted(days)[-LEFT_DAYS:]})
+
+    def left(self) -> dict[str, dict[str, int]]:
+        """What left, day by day: counts by `lane/op`, for the last `LEFT_DAYS` days on which something did."""
+        days: dict[str, dict[str, int]] = self.meta("left") or {}
+        return days
 
     def outbox(self, limit: int) -> list[tuple[int, str, bytes, bytes]]:
         """The oldest messages not yet delivered: (id, topic, key, value)."""
@@ -302,3 +348,8 @@ class Store(Vault):
     def quarantined(self) -> list[tuple[Any, ...]]:
         """Rejected rows, oldest first: id, place, source, table, reason, field, fix, at, sealed."""
         return self._db.execute("SELECT * FROM quarantine ORDER BY id").fetchall()
+
+
+def _profile(pseudonym: bytes) -> bytes:
+    """Under what a record's profile is kept: no pseudonym begins so."""
+    return b"profile\0" + pseudonym

@@ -24,10 +24,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge import logs
 from bridge.desk import oidc, signin, stepup, suggestions, views
+from bridge.desk.access import routes as access
 from bridge.desk.audit import AuditDown
 from bridge.desk.desk import HERE, Desk, SignedOut, render
 from bridge.desk.forms import OldForm, same_origin
 from bridge.desk.limits import TooMany
+from bridge.desk.oversight import governance
 
 BODY_MAX_BYTES: Final = 16 * 1024  # no form of the desk comes near
 STATIC: Final = "/static"
@@ -181,6 +183,8 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         Route("/model", views.model),
         Route("/suggestions", suggestions.suggestions),
         Route("/suggestions/{suggestion_id}", suggestions.decide, methods=["POST"]),
+        *access.ROUTES,
+        *governance.ROUTES,
         Route("/healthz", healthz),
         Mount(STATIC, StaticFiles(directory=HERE / "static")),
     ]

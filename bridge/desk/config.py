@@ -26,9 +26,10 @@ _M = TypeVar("_M", bound=BaseModel)
 
 
 class Contact(_Model):
-    """An agency of the partnership as staff know it."""
+    """An agency of the partnership as staff know it; `kind` is its kind in the register, such as `police`."""
 
     name: str
+    kind: str = ""
     office_number: str = ""
     out_of_hours_number: str = ""
 
@@ -38,6 +39,20 @@ class Team(_Model):
 
     name: str
     kafka: Kafka
+
+
+class Assessing(_Model):
+    """How the agency's own events tell that an assessment was opened and filed, by their kinds in the mapping.
+
+    Attributes:
+        opened_by: Kinds that open one, such as a referral.
+        filed_by: Kinds that file it.
+        valid_days: For how long a filed one counts where none was opened since.
+    """
+
+    opened_by: tuple[str, ...] = ("referral",)
+    filed_by: tuple[str, ...] = ("assessment", "need_or_plan")
+    valid_days: int = Field(default=365, ge=1, le=3650)
 
 
 class Oidc(_Model):
@@ -90,11 +105,16 @@ class Config(_Model):
         kafka: Brokers, and the principal that writes responses, such as `desk-council`.
         teams: Team id -> team; an inbox each.
         team_names: Names of other agencies' teams, for presence.
+        team_agencies: Whose teams they are.
         agencies: Agency id -> name and numbers to call.
         redis_url: Redis beside the desk.
         keys: The agency's key folder, which opens the store.
         store: The bridge's local store.
         accounts: Accounts file, see bridge/desk/accounts.py.
+        protocols: Sharing protocols, signed; see bridge/desk/access/protocols.py.
+        approvers: Who signs them: name -> Ed25519 public key, hex.
+        records: The desk's own store of what people write; made at the first start.
+        assessing: How the own events tell of assessments.
         audit: Audit file, appended to.
         secret_file: Signs session cookies; made at the first start.
         clock: Partnership clock of a demonstration; wall time where absent.
@@ -112,11 +132,16 @@ class Config(_Model):
     kafka: Kafka
     teams: dict[str, Team] = Field(min_length=1)
     team_names: dict[str, str] = {}
+    team_agencies: dict[str, str] = {}
     agencies: dict[str, Contact] = {}
     redis_url: str
     keys: Path
     store: Path
     accounts: Path
+    protocols: Path
+    approvers: dict[str, str] = Field(min_length=2)
+    records: Path
+    assessing: Assessing = Assessing()
     audit: Path
     secret_file: Path
     clock: Path | None = None
@@ -136,6 +161,10 @@ class Config(_Model):
     def agency_name(self, agency: str) -> str:
         """Name of an agency as staff know it."""
         return self.agencies[agency].name if agency in self.agencies else agency.replace("_", " ").capitalize()
+
+    def of_kind(self, kind: str) -> tuple[str, ...]:
+        """Agencies of a kind."""
+        return tuple(agency for agency, contact in self.agencies.items() if contact.kind == kind)
 
     def team_name(self, team: str) -> str:
         """Name of a team, own or another agency's."""
@@ -167,7 +196,7 @@ def load(path: Path) -> Config:
 
 
 def _resolved(config: Config, folder: Path) -> Config:
-    own = ("keys", "store", "accounts", "audit", "secret_file", "clock")
+    own = ("keys", "store", "accounts", "protocols", "records", "audit", "secret_file", "clock")
     teams = {
         name: team.model_copy(update={"kafka": _against(folder, team.kafka, "password_file", "ca_file")})
         for name, team in config.teams.items()

@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from bridge.desk import words
+from bridge.desk.access.book import Book
+from bridge.desk.access.records import Records
 from bridge.desk.accounts import Account, Accounts
 from bridge.desk.audit import Audit
 from bridge.desk.config import Config
@@ -28,6 +30,15 @@ from bridge.desk.sessions import Session, Sessions
 
 SESSION_COOKIE: Final = "sightline_session"
 FORM_COOKIE: Final = "sightline_form"
+NAV: Final = (
+    ("presence", "/presence/{team}", "Presence", ()),
+    ("suggestions", "/suggestions", "Suggested links", ()),
+    ("demand", "/demand", "Demand", ()),
+    ("controls", "/controls", "Controls", ()),
+    ("model", "/model", "Model", ()),
+    ("governance", "/governance", "Governance", ("governance",)),
+)
+"""Pages beside the inboxes: name, address, words, and the roles that see it; none: everybody."""
 FLOW_COOKIE: Final = "sightline_flow"
 STALE_MS: Final = 15_000  # a feed that has not read for so long is called interrupted
 HERE: Final = Path(__file__).parent
@@ -56,6 +67,8 @@ class Desk:
     Attributes:
         config: Settings.
         accounts: Who may sign in.
+        book: Sharing protocols and the policy made of them.
+        records: What people wrote here.
         sessions: Who has.
         inbox: What the feeds brought.
         names: Names, audited.
@@ -68,6 +81,8 @@ class Desk:
 
     config: Config
     accounts: Accounts
+    book: Book
+    records: Records
     sessions: Sessions
     inbox: Reader
     names: Names
@@ -124,6 +139,16 @@ async def signed_in(request: Request, prolong: bool = True) -> User:
     return User(session, account)
 
 
+def has_role(user: User, *roles: str) -> None:
+    """Whether a page is for the user.
+
+    Raises:
+        HTTPException: 404 where they have none of the roles.
+    """
+    if not set(roles) & set(user.account.roles):
+        raise HTTPException(404)
+
+
 async def limit(desk: Desk, name: str, user: User, count: int, per_s: int) -> None:
     """Count one more of something that a user may do so often.
 
@@ -168,20 +193,32 @@ def render(template: str, context: Mapping[str, Any], status: int = 200) -> HTML
     return HTMLResponse(_templates.get_template(template).render(context), status_code=status)
 
 
+async def own_frame(request: Request, user: User) -> dict[str, Any]:
+    """The frame of a page that is no team's: that of the user's first team, or of none."""
+    known = desk_of(request).config.teams
+    return await frame(request, user, next((team for team in user.account.teams if team in known), ""))
+
+
 async def frame(request: Request, user: User, team: str) -> dict[str, Any]:
     """What every page of a signed-in user shows around its content."""
     desk = desk_of(request)
     config = desk.config
     teams = [name for name in user.account.teams if name in config.teams]
+    suggested = await desk.inbox.suggestion_count()
+    counts = {"suggestions": f" ({suggested})" if suggested else ""}
     return {
         "agency_name": config.agency_name(config.agency),
         "user_name": user.account.name,
         "csrf": user.session.csrf,
         "teams": [(name, config.teams[name].name) for name in teams],
         "team": team,
-        "team_name": config.teams[team].name,
-        "rung": user.account.rung,
-        "suggestion_count": await desk.inbox.suggestion_count(),
+        "team_name": config.teams[team].name if team else "",
+        "suggestion_count": suggested,
+        "nav": [
+            (name, address.format(team=team), text + counts.get(name, ""))
+            for name, address, text, roles in NAV
+            if (not roles or set(roles) & set(user.account.roles)) and (team or "{team}" not in address)
+        ],
     }
 
 

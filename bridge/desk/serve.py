@@ -23,6 +23,9 @@ from bridge.clock import PartnershipClock, wall_ms
 from bridge.config import ConfigError
 from bridge.desk import audit as audits
 from bridge.desk import config as configs
+from bridge.desk.access.book import Book
+from bridge.desk.access.protocols import Signed
+from bridge.desk.access.records import Records
 from bridge.desk.accounts import Accounts
 from bridge.desk.app import build
 from bridge.desk.desk import Desk
@@ -33,6 +36,7 @@ from bridge.desk.oidc import Provider
 from bridge.desk.respond import KafkaResponder
 from bridge.desk.sessions import Sessions, secret
 from bridge.keyfiles import KeyFault
+from bridge.keys import AgencyKeys
 
 
 def application(config: configs.Config) -> Starlette:
@@ -47,9 +51,12 @@ def application(config: configs.Config) -> Starlette:
     sessions = Sessions(
         connection, config.agency, secret(config.secret_file), wall_ms, config.idle_s, config.session_s
     )  # fmt: skip
+    records = Records(config.records, AgencyKeys.load(config.keys).agency_key, wall_ms)
     desk = Desk(
         config=config,
         accounts=accounts,
+        book=Book(Signed(config.protocols, config.partnership, config.approvers)),
+        records=records,
         sessions=sessions,
         inbox=Reader(connection, config.agency),
         names=Names(StorePeople(config.store, config.keys), audit),
@@ -74,6 +81,7 @@ def application(config: configs.Config) -> Starlette:
             for feed in feeds:
                 feed.stop()
             await connection.aclose()
+            records.close()
             audit.close()
 
     return build(desk, lifespan)
