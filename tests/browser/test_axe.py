@@ -7,16 +7,19 @@ kept in build/axe.json.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import SHOTS, Served
+from tests.browser.conftest import SHOTS, Served, serving
 from tests.browser.test_desk import sign_in, story
 from tests.node import tools
 from tests.unit.bridge.desk import surface
-from tests.unit.bridge.desk.surface import VALUES, calls, filled
+from tests.unit.bridge.desk.support import Made
+from tests.unit.bridge.desk.surface import calls
 
 pytestmark = pytest.mark.browser
 
@@ -37,12 +40,18 @@ RUN = """() => axe.run(document, {resultTypes: ["violations"],
   runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})"""
 
 
-def pages(served: Served) -> list[str]:
+@pytest.fixture
+def served(tmp_path: Path, redis_url: str) -> Iterator[Served]:
+    with serving(lambda _: Made(tmp_path, redis_url, {"kit": 1}, more=[surface.SAM])) as served:
+        yield served
+
+
+def pages(served: Served, values: Sequence[surface.Values]) -> list[str]:
     """Every page, by its path."""
-    app = served.made.app()
-    assert {*NOT_PAGES} <= {call.route for call in calls(app)}, "NOT_PAGES names a route that is gone"
-    routes = [call.route for call in calls(app) if call.method == "GET" and call.route not in NOT_PAGES]
-    return [*(filled(route, VALUES) for route in routes), *(path for path in AS if path not in routes)]
+    every = calls(served.made.app(), values)
+    assert {*NOT_PAGES} <= {call.route for call in every}, "NOT_PAGES names a route that is gone"
+    paths = [call.path for call in every if call.method == "GET" and call.route not in NOT_PAGES]
+    return [*paths, *(path for path in AS if path not in paths)]
 
 
 def look(page: Page, path: str, address: str, script: str) -> list[dict[str, Any]]:
@@ -58,8 +67,9 @@ def look(page: Page, path: str, address: str, script: str) -> list[dict[str, Any
 
 
 def test_no_page_has_a_serious_finding(browser: Browser, served: Served) -> None:
-    surface.fill(served.made)
+    values = surface.fill(served.made)
     story(served)
+    paths = pages(served, values)
     script, told, wrong = tools.axe(), {}, []
     for width in WIDTHS:
         for who in ("", "sam", "tess"):
@@ -69,7 +79,7 @@ def test_no_page_has_a_serious_finding(browser: Browser, served: Served) -> None
                     sign_in(page, served.address, who, "**/no-team")
                 elif who:
                     sign_in(page, served.address, who)
-                for path in (path for path in pages(served) if AS.get(path, "sam") == who):
+                for path in (path for path in paths if AS.get(path, "sam") == who):
                     found = look(page, path, served.address, script)
                     told[f"{path} {width}"] = {rule["id"]: [rule["impact"], len(rule["nodes"])] for rule in found}
                     wrong += [

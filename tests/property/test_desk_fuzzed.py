@@ -21,7 +21,7 @@ import bridge.desk
 from bridge.desk.app import HEADERS
 from tests.unit.bridge.desk import surface
 from tests.unit.bridge.desk.support import Made, valkey
-from tests.unit.bridge.desk.surface import NAMES, VALUES, Wire, calls
+from tests.unit.bridge.desk.surface import NAMES, Wire
 
 EXAMPLES = {GenerationMode.POSITIVE: 12, GenerationMode.NEGATIVE: 5}  # of each operation and user; under 60 s in all
 DESK = Path(bridge.desk.__file__).parent
@@ -32,10 +32,10 @@ WHO = ("nobody", "tess", "kit", "sam")
 def described(wire: Wire, csrf: str) -> dict[str, Any]:
     """The routes of a desk as OpenAPI: every parameter any text, or what there is something behind."""
     paths: dict[str, dict[str, Any]] = {}
-    for call in calls(wire.app):
+    for call in wire.calls():
         operation: dict[str, Any] = {"responses": {"default": {"description": "any"}}}
         operation["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": either(VALUES[name])}
+            {"name": name, "in": "path", "required": True, "schema": either(*(each[name] for each in wire.values))}
             for name in re.findall(r"\{(\w+)", call.route)
         ] + [
             *({"name": name, "in": "query", "schema": either("/suggestions")} for name in queries()),
@@ -51,11 +51,15 @@ def described(wire: Wire, csrf: str) -> dict[str, Any]:
     return {"openapi": "3.1.0", "info": {"title": "desk", "version": "1"}, "paths": paths}
 
 
+def operations(wire: Wire) -> int:
+    return len({(call.method, call.route) for call in wire.calls()})
+
+
 TEXT = {"type": "string", "maxLength": 300}
 
 
-def either(value: str) -> dict[str, Any]:
-    return {"anyOf": [{"enum": [value]}, TEXT]}
+def either(*values: str) -> dict[str, Any]:
+    return {"anyOf": [{"enum": sorted({*values})}, TEXT]}
 
 
 def sent() -> list[str]:
@@ -79,17 +83,15 @@ def redis_url() -> Iterator[str]:
 
 @pytest.fixture
 def wire(tmp_path: Path, redis_url: str) -> Iterator[Wire]:
-    made = Made(tmp_path, redis_url, {"sam": 4, "kit": 1})
-    surface.fill(made)
-    with Wire(made) as wire:
-        yield wire
-    made.redis.close()
+    made = Made(tmp_path, redis_url, {"kit": 1}, more=[surface.SAM])
+    yield Wire(made, surface.fill(made))
+    made.close()
 
 
 def test_the_description_knows_what_is_sent(wire: Wire) -> None:
     assert {"login", "password", "next", "reason", "decision"} <= {*sent()}
     assert {"next", "after", "ended", "state", "code", "iss"} <= {*queries()}
-    assert sum(map(len, described(wire, "x")["paths"].values())) == len(calls(wire.app))
+    assert sum(map(len, described(wire, "x")["paths"].values())) == operations(wire)
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)
@@ -133,7 +135,7 @@ def test_nothing_that_is_sent_breaks_the_desk_or_shows_too_much(wire: Wire, who:
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         tuned(given(cases)(try_))()
-    assert len(tried) == len(calls(wire.app)), "every operation was tried"
+    assert len(tried) == operations(wire), "every operation was tried"
     if mode is GenerationMode.POSITIVE and who == "sam":
         assert {200, 303, 404} <= {status for statuses in tried.values() for status in statuses}
         assert named, "who may see names does see them, so that the search for them is no empty one"

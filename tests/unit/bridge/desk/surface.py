@@ -11,15 +11,20 @@ import asyncio
 import re
 from collections.abc import Iterable, Sequence
 from http.cookies import SimpleCookie
-from types import TracebackType
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes, urlencode
 
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
+from bridge.desk.access import bases
+from bridge.desk.accounts import ROLES, Account
 from bridge.desk.app import STATIC
 from tests.unit.bridge.desk.support import (
+    _HASH,
+    ANN,
+    CAT,
+    NOW,
     PASSWORD,
     Made,
     alert,
@@ -35,8 +40,19 @@ from tests.unit.bridge.desk.support import (
     token,
 )
 
-VALUES = {"team": "mash", "alert_id": "a1" * 16, "suggestion_id": "5c" * 16}
-"""A value for every parameter of a path, such that signed in as `sam` there is something behind it."""
+Values = dict[str, str]
+VALUES: Values = {
+    "team": "mash", "alert_id": "a1" * 16, "suggestion_id": "5c" * 16, "of": "alert", "ident": "a1" * 16,
+    "kind": "consent",
+}  # fmt: skip
+"""A value for every parameter of a path, such that for `SAM` there is something behind it."""
+ALSO: tuple[Values, ...] = ({"of": "record", "ident": ANN.hex(), "kind": "break_glass"},)
+"""Other values, where one path leads to different things."""
+CHOICES = ("of", "kind")
+"""Parameters that choose among a few words and name nothing."""
+SAM = Account("u-sam", "sam", "Sam Duty", _HASH, ("mash", "duty-east"), ROLES, ("rung-4",))
+"""A user for whom every page is."""
+WHY = "The child is at the address now with the alleged offender."
 NAMES = ("annabel", "benedict", "catriona", "quillfeather", "ormsby")
 """What is known of nobody but by name: lower case, of the people of the fixtures."""
 ANYBODY = ("/sign-in", "/sign-in/provider", "/sign-in/callback", "/healthz")
@@ -44,38 +60,51 @@ ANYBODY = ("/sign-in", "/sign-in/provider", "/sign-in/callback", "/healthz")
 
 
 class Call(NamedTuple):
-    """One method of one route."""
+    """One method of one route, where there is something and where there is nothing."""
 
     method: str
     route: str
     path: str
+    missing: str
 
     def __str__(self) -> str:
-        return f"{self.method} {self.route}"
+        return f"{self.method} {self.path}"
 
 
-def fill(made: Made) -> None:
-    """Bring something for every page to show."""
+def fill(made: Made) -> tuple[Values, ...]:
+    """Bring something for every page to show, and say by which values it is found."""
     for message in (
         alert(), presence(), suggestion(VALUES["suggestion_id"]), links(), household(outcomes=outcomes()), demand(),
         control("rule:front-door"), figures(judged()),
     ):  # fmt: skip
         made.arrives(message)
+    made.people.profiles[ANN] = {
+        "op": "upsert", "age_band": "5-9", "to_18": True, "to_25": True, "group": "", "allocation": "mash",
+        "restricted": False, "unborn_of": b"", "statuses": [],
+    }  # fmt: skip
+    glass = made.desk.records.append(
+        "break_glass", (f"record:{CAT.hex()}",), "u-kit", bases.plain(bases.glass(WHY, NOW))
+    )
+    values = {**VALUES, "entry": glass.id}
+    return values, *({**values, **also} for also in ALSO)
 
 
-def calls(app: Starlette, values: dict[str, str] | None = None) -> list[Call]:
-    """Every method of every route of ours."""
-    found = []
+def calls(app: Starlette, values: Sequence[Values]) -> list[Call]:
+    """Every method of every route of ours, by all values there are."""
+    found: dict[tuple[str, str], Call] = {}
     for route in app.routes:
         if isinstance(route, Mount) and route.path == STATIC:
             continue
         assert isinstance(route, Route), f"{route}: neither a route nor {STATIC}; say here how to try it"
-        path = filled(route.path, values or VALUES)
-        found += [Call(method, route.path, path) for method in sorted(route.methods or ()) if method != "HEAD"]
-    return found
+        for each in values:
+            path = filled(route.path, each)
+            missing = filled(route.path, {name: each[name] if name in CHOICES else "0" * 32 for name in each})
+            for method in sorted({*(route.methods or ())} - {"HEAD"}):
+                found.setdefault((method, path), Call(method, route.path, path, missing))
+    return list(found.values())
 
 
-def filled(route: str, values: dict[str, str]) -> str:
+def filled(route: str, values: Values) -> str:
     """The path of a route with its parameters filled in."""
 
     def value(match: re.Match[str]) -> str:
@@ -109,17 +138,19 @@ class Wire:
     An event stream is left as soon as it begins.
     """
 
-    def __init__(self, made: Made, beside: Wire | None = None) -> None:
-        self.made, self.app = made, beside.app if beside else made.app()
+    def __init__(self, made: Made, values: Sequence[Values] = (VALUES,)) -> None:
+        self.made, self.app, self.values = made, made.app(), values
         self.cookies: dict[str, str] = {}
-        self._runner = beside._runner if beside else asyncio.Runner()
 
     def other(self, login: str = "") -> Wire:
         """Another browser at the same desk, signed in where a login is given."""
-        wire = Wire(self.made, self)
+        wire = Wire(self.made, self.values)
         if login:
             wire.sign_in(login)
         return wire
+
+    def calls(self) -> list[Call]:
+        return calls(self.app, self.values)
 
     def ask(
         self,
@@ -144,7 +175,7 @@ class Wire:
             "path": unquote_to_bytes(raw).decode("utf-8", "replace"), "raw_path": raw, "query_string": query,
             "root_path": "", "headers": sent, "client": ("127.0.0.1", 1), "server": ("testserver", 80), "state": {},
         }  # fmt: skip
-        answer = self._runner.run(self._call(scope, pieces))
+        answer = self.made.runner.run(self._call(scope, pieces))
         for name, value in answer.headers:
             if name == "set-cookie":
                 for key, morsel in SimpleCookie(value).items():
@@ -190,12 +221,3 @@ class Wire:
         await asyncio.wait_for(self.app(scope, receive, send), timeout=20)
         left.set()
         return Answer(status, headers, bytes(body))
-
-    def __enter__(self) -> Wire:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:  # fmt: skip
-        self._runner.run(self.made.sessions_redis.aclose())
-        self._runner.close()
