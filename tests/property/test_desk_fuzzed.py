@@ -23,7 +23,7 @@ from tests.unit.bridge.desk import surface
 from tests.unit.bridge.desk.support import Made, valkey
 from tests.unit.bridge.desk.surface import NAMES, Wire
 
-EXAMPLES = {GenerationMode.POSITIVE: 12, GenerationMode.NEGATIVE: 5}  # of each operation and user; under 60 s in all
+EXAMPLES = {GenerationMode.POSITIVE: 8, GenerationMode.NEGATIVE: 3}  # of each operation and user; under 60 s in all
 DESK = Path(bridge.desk.__file__).parent
 READ = ("last-event-id", "hx-request", "accept")  # headers that mean something to a handler
 WHO = ("nobody", "tess", "kit", "sam")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +12,9 @@ from starlette.routing import Route
 
 from bridge.desk import views
 from bridge.desk.app import BODY_MAX_BYTES, HEADERS, STATIC, STATIC_CACHE
-from bridge.desk.desk import SITE_MAX
+from bridge.desk.desk import SITE_MAX, User, limit
 from bridge.desk.forms import FIELDS_MAX
+from bridge.desk.sessions import Session
 from tests.unit.bridge.desk import surface
 from tests.unit.bridge.desk.support import Made
 from tests.unit.bridge.desk.surface import ANYBODY, NAMES, VALUES, Answer, Call, Wire, calls
@@ -418,6 +421,21 @@ def test_a_session_may_ask_for_so_much_a_minute_and_is_told_when_to_come_back(sa
         assert 0 < sam.made.redis.ttl(key) <= 60, "every window ends"
         sam.made.redis.delete(key)
     assert sam.get("/inbox/mash/status").status == 200
+
+
+def test_a_limit_is_each_users_own_and_each_things_and_holds_for_many_at_once(sam: Wire) -> None:
+    desk, session = sam.made.desk, Session("u", "c", 0)
+
+    def user(name: str) -> User:
+        return User(session, replace(surface.SAM, user=name))
+
+    async def taken(name: str, who: str) -> int:
+        tries = (limit(desk, name, user(who), 3, 60) for _ in range(10))
+        return (await asyncio.gather(*tries, return_exceptions=True)).count(None)
+
+    run = sam.made.runner.run
+    assert [run(taken("look_up", who)) for who in ("u-sam", "u-sam", "u-kit")] == [3, 0, 3]
+    assert run(taken("export", "u-sam")) == 3
 
 
 def test_what_cannot_be_counted_is_not_answered(sam: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
