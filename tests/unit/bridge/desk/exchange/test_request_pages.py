@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,7 @@ import pytest
 from bridge.desk.accounts import Account
 from bridge.desk.audit import AuditDown, entries
 from bridge.desk.exchange.asker import Wish
-from bridge.desk.exchange.decide import Policy
-from bridge.desk.exchange.holder import Holder
-from tests.unit.bridge.desk.exchange.support import Side, Wire, deliver, view
+from tests.unit.bridge.desk.exchange.support import deliver, view
 from tests.unit.bridge.desk.support import _HASH as PASSWORD_HASH
 from tests.unit.bridge.desk.support import ANN, CAT, NOW, Client, Made, alert, sign_in, token, valkey
 
@@ -30,40 +27,14 @@ def redis_url() -> Iterator[str]:
         yield address
 
 
-class OurHoldings:
-    """What the council's store says of its own records."""
-
-    def __init__(self, made: Made) -> None:
-        self._made = made
-
-    def person(self, pseudonym: bytes) -> dict[str, Any] | None:
-        return self._made.people.person(pseudonym)
-
-    def profile(self, pseudonym: bytes) -> dict[str, Any] | None:
-        return None
-
-    def events_of(self, pseudonym: bytes) -> list[dict[str, Any]]:
-        return []
-
-
 class Pair:
     """The council's desk over HTTP, and the police's exchange at the other end of a wire."""
 
-    def __init__(self, folder: Path, redis_url: str, rung: int = 4, protocols: tuple[str, ...] = ()) -> None:
-        (folder / "desk").mkdir()
-        (folder / "sides").mkdir()
+    def __init__(self, folder: Path, redis_url: str, rung: int = 4) -> None:
         more = [Account("u-wren", "wren", "Wren Worker", PASSWORD_HASH, ("mash",), (), ("rung-4", "assess-first"))]
-        self.made = Made(folder / "desk", redis_url, {"sam": rung}, more, [FIRST])
-        self.wire = Wire()
-        self.police = Side(folder / "sides", "police", self.wire)
-        self.side = Side(folder / "sides", "council", self.wire)
-        self.side.room = dataclasses.replace(self.side.room, audit=self.made.audit)
-        policy = Policy("council", ())
-        self.side.holder = Holder(self.side.room, lambda: policy, OurHoldings(self.made), {"name": "Council"})
-        self.side.asker._room = self.side.room
-        self.side.taker = type(self.side.taker)(self.side.room, self.side.holder, self.side.asker, 365)
-        exchange = dataclasses.replace(self.side.exchange, holder=self.side.holder, taker=self.side.taker)
-        self.made.desk = dataclasses.replace(self.made.desk, exchange=exchange)
+        self.made = Made(folder, redis_url, {"sam": rung}, more, [FIRST])
+        self.side, self.police = self.made.join()
+        self.wire = self.side.wire
 
     def audit(self, action: str) -> list[dict[str, Any]]:
         return [line for line in entries(self.made.config.audit) if line["action"] == action]
