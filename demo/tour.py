@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 STEPS = (
-    ("council", "duty", "a social worker at the front door. Open an alert: why, how fresh, who else knows the family; "
-     "take it, assign it, close it with what came of it. Where it says “Not known to us”, one touch asks who the child "
-     "is: the other agency's desk answers by its protocol, sealed to yours."),
+    ("council", "duty", "a social worker at the front door. Open an alert: why, how fresh, who else knows the "
+     "family; take it, assign it, close it with what came of it. Where it says “Not known to us”, one touch asks who "
+     "the child is: the other agency's desk answers by its protocol, sealed to yours."),
     ("council", "worker", "a social worker whose own assessment comes first: what the police know is “known to "
      "police” and no more, in alert, summary and record, until an assessment is in the council's own system."),
     ("council", "supervisor", "sees what the worker does not, and challenges; agrees to a determination that seeking "
