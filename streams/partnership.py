@@ -62,6 +62,8 @@ SPECS: Final[tuple[Spec, ...]] = (
     *FORESIGHT_SPECS,
     *insights.DEMAND_SPECS,
     *FIGURE_SPECS,
+    *insights.FLOW_SPECS,
+    *insights.ALERT_SPECS,
 )
 
 _pack = msgspec.msgpack.Encoder().encode
