@@ -97,6 +97,7 @@ def _remember(room: Room, one: One, rows: Rows, record: bytes, message: Event) -
     made = one.view.map.events[one.name]
     content = {
         "source": one.view.name, "event": one.name, "key": list(one.key), "kind": message["kind"],
-        "occurred_at": message["occurred_at"], "texts": texts_of(made, rows), "columns": rows[made.table],
+        "occurred_at": message["occurred_at"], "factors": message["factors"], "outcome": message["outcome"],
+        "texts": texts_of(made, rows), "columns": rows[made.table],
     }  # fmt: skip
     room.store.set_named(message["event"], room.subject(record), content)

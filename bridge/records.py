@@ -134,6 +134,7 @@ def _send_profile(room: Room, one: One, to: Leaving, profile: Profile) -> None:
         room.out.counts["profile", "unchanged"] += 1
         return
     to = to._replace(lane="profile", version=next_version(sent, to.version), message=profile)
+    room.store.set_profile(to.subject, profile)
     _withdraw(room, "profile", to, sent)
     room.out.add(to)
     about = {"source": one.view.name, "key": [one.name, *one.key]}
@@ -163,3 +164,4 @@ def _send_deletes(room: Room, one: One, pseudonym: bytes, cause: Cause) -> None:
         _leave_delete(room, lane, Leaving(sent.partnership, lane, source, pseudonym, version, cause.committed_at, {}))
         room.store.set_emitted(ident, lane, sent._replace(digest=None, version=version))
     room.store.drop_named(pseudonym)
+    room.store.drop_profile(pseudonym)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -242,8 +242,34 @@ class Store(Vault):
         return self._stands_for(pseudonym)
 
     def event(self, pseudonym: bytes) -> dict[str, Any] | None:
-        """What an event pseudonym stands for: `source`, `event`, `key`, `kind`, `occurred_at`, `texts`, `columns`."""
+        """What an event pseudonym stands for.
+
+        Returns:
+            `source`, `event`, `key`, `kind`, `occurred_at`, `factors`, `outcome`, `texts`, `columns`; None where it
+            is not held.
+        """
         return self._stands_for(pseudonym)
+
+    def set_profile(self, pseudonym: bytes, profile: Mapping[str, Any]) -> None:
+        """Keep what is true of a record now, to be found by the team it is allocated to."""
+        team = profile["allocation"]
+        group = self.blind("allocation", team) if team else b""
+        self.set_named(_profile(pseudonym), group, {**profile, "pseudonym": pseudonym})
+
+    def drop_profile(self, pseudonym: bytes) -> None:
+        """Forget it."""
+        self.drop_named(_profile(pseudonym))
+
+    def profile(self, pseudonym: bytes) -> dict[str, Any] | None:
+        """What is true of a record now: a schemas.profile.Profile and `pseudonym`; None where none was sent."""
+        return self._stands_for(_profile(pseudonym))
+
+    def allocated(self, team: str) -> list[dict[str, Any]]:
+        """Profiles of the records that are allocated to a team now, in no order."""
+        found = self._db.execute(
+            "SELECT pseudonym, sealed FROM named WHERE record = ?", (self.blind("allocation", team),)
+        )
+        return [self.open(sealed, ident) for ident, sealed in found]
 
     def events_of(self, pseudonym: bytes) -> list[dict[str, Any]]:
         """Events of a record, newest first, each as `event` returns it."""
@@ -302,3 +328,8 @@ class Store(Vault):
     def quarantined(self) -> list[tuple[Any, ...]]:
         """Rejected rows, oldest first: id, place, source, table, reason, field, fix, at, sealed."""
         return self._db.execute("SELECT * FROM quarantine ORDER BY id").fetchall()
+
+
+def _profile(pseudonym: bytes) -> bytes:
+    """Under what a record's profile is kept: no pseudonym begins so."""
+    return b"profile\0" + pseudonym

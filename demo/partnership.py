@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from bridge import keys
+from demo import access
+from schemas import crypto
 from streams.tools import controls
 
 PARTNERSHIP: Final = "northmere"
@@ -115,6 +117,18 @@ def _rules() -> dict[str, Any]:
         **controls.bank_holidays(HOLIDAY_YEARS),
         "also": ALSO,
     }
+
+
+def sign_protocols(key_folder: Path, agency: str) -> str:
+    """An agency's sharing protocols as both approvers would sign them, for its desk."""
+    body = {"protocols": access.protocols(agency), "disclosures": access.disclosures(agency)}
+    draft = controls.Draft(PARTNERSHIP, "protocols", 1, 0, json.dumps(body, sort_keys=True))
+    return controls.bundle(draft, [controls.sign(draft, one, _private(key_folder, one)) for one in APPROVERS])
+
+
+def approvers(key_folder: Path) -> dict[str, str]:
+    """Public keys of those who approve, hex."""
+    return {one: crypto.sign_public(_private(key_folder, one)).hex() for one in APPROVERS}
 
 
 def sign_control(key_folder: Path, name: str, version: int, effective_at: int, body: str) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bridge.desk import accounts
-from demo import partnership
+from demo import access, partnership
 from demo.stack import AGENCY, PLATFORM, Stack
 
 SCHEMAS: Final = {
@@ -20,23 +20,29 @@ PASSWORD: Final = "northmere-demo-only"  # noqa: S105  (of the demo's accounts; 
 
 
 def desk(stack: Stack, folder: Path, made: partnership.Made, agency: str) -> dict[str, Any]:
-    """Settings of one agency's desk, and its accounts: a duty worker at rung 4, an analyst at rung 2."""
+    """Settings of one agency's desk; its accounts and its signed protocols are written beside its store."""
     home = folder / "agencies" / agency
     own = {team: {"name": partnership.TEAM_NAMES[team], "kafka": kafka(stack, f"team-{team}")}
            for team, holder in partnership.TEAMS.items() if holder == agency}  # fmt: skip
     hashed = accounts.hash_password(PASSWORD)
     accounts.write(home / "accounts.json", [
-        accounts.Account(f"{agency}-duty", "duty", "Dana Duty", hashed, tuple(own), 4),
-        accounts.Account(f"{agency}-analyst", "analyst", "Ari Analyst", hashed, tuple(own), 2),
+        accounts.Account(
+            f"{agency}-{user.login}", user.login, user.name, hashed, user.teams or tuple(own), user.roles,
+            user.protocols,
+        )
+        for user in access.USERS[agency]
     ])  # fmt: skip
+    (home / "protocols.json").write_text(partnership.sign_protocols(made.keys, agency))
     numbers = {name: f"01632 9600{number:02}" for number, name in enumerate(partnership.AGENCIES)}
     return {
         "partnership": partnership.PARTNERSHIP, "agency": agency, "kafka": kafka(stack, f"desk-{agency}"),
-        "teams": own, "team_names": partnership.TEAM_NAMES,
-        "agencies": {name: {"name": partnership.AGENCY_NAMES[name], "office_number": number}
-                     for name, number in numbers.items()},
+        "teams": own, "team_names": partnership.TEAM_NAMES, "team_agencies": partnership.TEAMS,
+        "agencies": {name: {"name": partnership.AGENCY_NAMES[name], "kind": partnership.AGENCIES[name],
+                            "office_number": number} for name, number in numbers.items()},
         "redis_url": stack.redis_url, "keys": str(made.keys / agency), "store": str(home / "bridge.sqlite"),
-        "accounts": str(home / "accounts.json"), "audit": str(home / "audit.jsonl"),
+        "accounts": str(home / "accounts.json"), "protocols": str(home / "protocols.json"),
+        "approvers": partnership.approvers(made.keys), "records": str(home / "desk.sqlite"),
+        "audit": str(home / "audit.jsonl"),
         "secret_file": str(home / "cookie.secret"), "clock": str(folder / "clock.json"), "https": False,
     }  # fmt: skip
 

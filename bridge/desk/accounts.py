@@ -1,4 +1,4 @@
-"""Local accounts: who may sign in, for which teams, up to which rung.
+"""Accounts: who may sign in, for which teams, in which roles, under which sharing protocols.
 
 Decides how passwords are kept and checked. An agency with its own identity provider uses that instead; the file is
 for a demonstration and for small agencies.
@@ -16,8 +16,11 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 
 from bridge.config import ConfigError
 
-RUNG_MAX = 4  # DESIGN section 4: 0 that something exists .. 4 the record
+ROLES = ("social_worker", "supervisor", "police_officer", "nurse", "governance", "analyst", "duty_worker")
+"""What a user does. A role opens pages, such as the governance page; only a protocol opens information."""
 PASSWORD_MAX_CHARS = 256  # longer is refused before any hashing
+
+LISTS = ("teams", "roles", "protocols")
 
 _hasher = PasswordHasher(time_cost=3, memory_cost=19 * 1024, parallelism=1)  # 19 MiB: OWASP's floor for argon2id
 _NOBODY = _hasher.hash("nobody signs in with this")  # checked where the login is unknown, so that time tells nothing
@@ -31,9 +34,10 @@ class Account:
         user: Pseudonymous id, the only one that leaves the agency.
         login: What the user types.
         name: Shown to colleagues.
-        password: argon2id hash.
+        password: argon2id hash; empty where only the agency's identity provider lets the user in.
         teams: Teams whose inbox the user may open.
-        rung: Highest rung, 0 to 4.
+        roles: Of `ROLES`.
+        protocols: Sharing protocols assigned to the user, by id; see bridge/desk/access/protocols.py.
     """
 
     user: str
@@ -41,7 +45,8 @@ class Account:
     name: str
     password: str
     teams: tuple[str, ...]
-    rung: int
+    roles: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = ()
 
 
 def hash_password(password: str) -> str:
@@ -74,10 +79,15 @@ class Accounts:
         self._refresh()
         account = self._by_login.get(login)
         try:
-            _hasher.verify(account.password if account else _NOBODY, password[:PASSWORD_MAX_CHARS])
+            _hasher.verify((account and account.password) or _NOBODY, password[:PASSWORD_MAX_CHARS])
         except (Argon2Error, InvalidHashError):
             return None
-        return account if len(password) <= PASSWORD_MAX_CHARS else None
+        return account if account and account.password and len(password) <= PASSWORD_MAX_CHARS else None
+
+    def of_login(self, login: str) -> Account | None:
+        """The account of a login that the agency's identity provider has vouched for."""
+        self._refresh()
+        return self._by_login.get(login)
 
     def user(self, user: str) -> Account | None:
         """The account of a user id as it is now: a user taken out of the file is out at once."""
@@ -98,14 +108,15 @@ class Accounts:
 def _parse(path: Path) -> dict[str, Account]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["accounts"]
-        accounts = [Account(**{**row, "teams": tuple(row["teams"])}) for row in rows]
+        accounts = [Account(**{**row, **{name: tuple(row[name]) for name in LISTS}}) for row in rows]
     except (ValueError, KeyError, TypeError) as error:
         message = (
-            f"{path}: expected accounts with user, login, name, password, teams and rung ({type(error).__name__})"
+            f"{path}: expected accounts with user, login, name, password, teams, roles and protocols "
+            f"({type(error).__name__})"
         )
         raise ConfigError(message) from None
-    if any(not isinstance(account.rung, int) or not 0 <= account.rung <= RUNG_MAX for account in accounts):
-        message = f"{path}: rung: expected 0 to {RUNG_MAX}"
+    if unknown := {role for account in accounts for role in account.roles} - set(ROLES):
+        message = f"{path}: roles: expected some of {', '.join(ROLES)}, found {', '.join(sorted(unknown))}"
         raise ConfigError(message)
     if len({a.login for a in accounts}) < len(accounts) or len({a.user for a in accounts}) < len(accounts):
         message = f"{path}: a login or a user id is there twice"

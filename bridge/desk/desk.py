@@ -17,22 +17,46 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from bridge.desk import words
+from bridge.desk.access.book import Book
+from bridge.desk.access.records import Records
 from bridge.desk.accounts import Account, Accounts
 from bridge.desk.audit import Audit
 from bridge.desk.config import Config
 from bridge.desk.inbox import Reader
 from bridge.desk.names import Names
+from bridge.desk.oidc import Provider
 from bridge.desk.respond import Responder
 from bridge.desk.sessions import Session, Sessions
 
 SESSION_COOKIE: Final = "sightline_session"
 FORM_COOKIE: Final = "sightline_form"
+NAV: Final = (
+    ("presence", "/presence/{team}", "Presence", ()),
+    ("suggestions", "/suggestions", "Suggested links", ()),
+    ("demand", "/demand", "Demand", ()),
+    ("controls", "/controls", "Controls", ()),
+    ("model", "/model", "Model", ()),
+)
+"""Pages beside the inboxes: name, address, words, and the roles that see it; none: everybody."""
+FLOW_COOKIE: Final = "sightline_flow"
 STALE_MS: Final = 15_000  # a feed that has not read for so long is called interrupted
 HERE: Final = Path(__file__).parent
 
 
+SITE_MAX: Final = 600  # requests a session ..
+SITE_S: Final = 60  # .. in so many seconds; an open inbox makes one for each change
+
+
 class SignedOut(Exception):
-    """No session: the browser is sent to sign in."""
+    """No session: the browser is sent to sign in.
+
+    Attributes:
+        ended: Whether there was one.
+    """
+
+    def __init__(self, ended: bool) -> None:
+        super().__init__("no session")
+        self.ended = ended
 
 
 @dataclass(frozen=True)
@@ -42,6 +66,8 @@ class Desk:
     Attributes:
         config: Settings.
         accounts: Who may sign in.
+        book: Sharing protocols and the policy made of them.
+        records: What people wrote here.
         sessions: Who has.
         inbox: What the feeds brought.
         names: Names, audited.
@@ -49,10 +75,13 @@ class Desk:
         responder: Sends decisions.
         now: Partnership time, ms.
         wall: Wall time, ms.
+        provider: The agency's identity provider, where it has one.
     """
 
     config: Config
     accounts: Accounts
+    book: Book
+    records: Records
     sessions: Sessions
     inbox: Reader
     names: Names
@@ -60,6 +89,7 @@ class Desk:
     responder: Responder
     now: Callable[[], int]
     wall: Callable[[], int]
+    provider: Provider | None = None
 
 
 @dataclass(frozen=True)
@@ -95,13 +125,37 @@ async def signed_in(request: Request, prolong: bool = True) -> User:
 
     Raises:
         SignedOut: There is no session, or its account is gone.
+        TooMany: The session has asked for more than a person does.
     """
-    desk = desk_of(request)
-    session = await desk.sessions.find(request.cookies.get(SESSION_COOKIE), prolong)
+    desk, cookie = desk_of(request), request.cookies.get(SESSION_COOKIE)
+    session = await desk.sessions.find(cookie, prolong)
     account = desk.accounts.user(session.user) if session else None
     if session is None or account is None:
-        raise SignedOut
+        raise SignedOut(ended=bool(cookie))
+    if not getattr(request.state, "counted", False):  # a stream asks again and again on one request
+        request.state.counted = True
+        await desk.sessions.limits.take("site", session.csrf, SITE_MAX, SITE_S)
     return User(session, account)
+
+
+def has_role(user: User, *roles: str) -> None:
+    """Whether a page is for the user.
+
+    Raises:
+        HTTPException: 404 where they have none of the roles.
+    """
+    if not set(roles) & set(user.account.roles):
+        raise HTTPException(404)
+
+
+async def limit(desk: Desk, name: str, user: User, count: int, per_s: int) -> None:
+    """Count one more of something that a user may do so often.
+
+    Raises:
+        TooMany: No more in this window of `per_s` seconds: the answer is a page that says how long to wait.
+        redis.RedisError: It cannot be counted, so it is not done.
+    """
+    await desk.sessions.limits.take(name, user.account.user, count, per_s)
 
 
 def team_of(request: Request, user: User) -> str:
@@ -143,6 +197,8 @@ async def frame(request: Request, user: User, team: str) -> dict[str, Any]:
     desk = desk_of(request)
     config = desk.config
     teams = [name for name in user.account.teams if name in config.teams]
+    suggested = await desk.inbox.suggestion_count()
+    counts = {"suggestions": f" ({suggested})" if suggested else ""}
     return {
         "agency_name": config.agency_name(config.agency),
         "user_name": user.account.name,
@@ -150,8 +206,12 @@ async def frame(request: Request, user: User, team: str) -> dict[str, Any]:
         "teams": [(name, config.teams[name].name) for name in teams],
         "team": team,
         "team_name": config.teams[team].name,
-        "rung": user.account.rung,
-        "suggestion_count": await desk.inbox.suggestion_count(),
+        "suggestion_count": suggested,
+        "nav": [
+            (name, address.format(team=team), text + counts.get(name, ""))
+            for name, address, text, roles in NAV
+            if not roles or set(roles) & set(user.account.roles)
+        ],
     }
 
 

@@ -6,11 +6,14 @@ Decides that a name is read only after the audit holds the read. Keeps no name.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from bridge.desk.access import facts
+from bridge.desk.access.facts import Assessing, Facts
 from bridge.desk.audit import Audit
 from bridge.keys import AgencyKeys
 from bridge.store import Store
@@ -21,6 +24,15 @@ class People(Protocol):
 
     def person(self, pseudonym: bytes) -> dict[str, Any] | None:
         """Personal fields of a record; None where it is not held."""
+
+    def profile(self, pseudonym: bytes) -> dict[str, Any] | None:
+        """What is true of a record now; None where none was sent."""
+
+    def events_of(self, pseudonym: bytes) -> list[dict[str, Any]]:
+        """Events of a record, newest first."""
+
+    def allocated(self, team: str) -> list[dict[str, Any]]:
+        """Profiles of the records that are allocated to a team now."""
 
 
 class Named(NamedTuple):
@@ -63,6 +75,22 @@ class Names:
             return {}
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, user, page, team, records)
 
+    async def facts(self, groups: Sequence[tuple[bytes, ...]], assessing: Assessing | None, now: int) -> list[Facts]:
+        """What own systems say of groups of records that decides what may be seen; no name is read.
+
+        Args:
+            groups: Own record pseudonyms, a group a child or household.
+            assessing: How assessments are told; None where nobody asks.
+            now: Partnership time, ms.
+        """
+        if not any(groups):
+            return [Facts()] * len(groups)
+
+        def all_of() -> list[Facts]:
+            return [facts.read(self._people, group, assessing, now) for group in groups]
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, all_of)
+
     def _read(self, user: str, page: str, team: str, records: tuple[bytes, ...]) -> dict[bytes, Named]:
         self._audit.record(user, f"name_{page}", tuple(record.hex() for record in records), team=team)
         found = ((record, self._people.person(record)) for record in records)
@@ -90,9 +118,24 @@ class StorePeople:
 
     def person(self, pseudonym: bytes) -> dict[str, Any] | None:
         """Personal fields of a record; None where it is not held."""
+        return self._opened().person(pseudonym)
+
+    def profile(self, pseudonym: bytes) -> dict[str, Any] | None:
+        """What is true of a record now; None where none was sent."""
+        return self._opened().profile(pseudonym)
+
+    def events_of(self, pseudonym: bytes) -> list[dict[str, Any]]:
+        """Events of a record, newest first."""
+        return self._opened().events_of(pseudonym)
+
+    def allocated(self, team: str) -> list[dict[str, Any]]:
+        """Profiles of the records that are allocated to a team now."""
+        return self._opened().allocated(team)
+
+    def _opened(self) -> Store:
         if self._store is None:
             self._store = Store(self._path, self._key)
-        return self._store.person(pseudonym)
+        return self._store
 
 
 def _named(person: dict[str, Any]) -> Named:

@@ -180,7 +180,7 @@ def row(
 def _who(cut: Mapping[str, Any], config: Config) -> dict[str, Any]:
     behind = words.lags(cut["behind"], config.agency_name)
     calls = tuple(call(agency, config) for agency in cut["known_to"])
-    return {"behind": behind, "agencies": calls, "not_known": config.agency not in cut["known_to"]}
+    return {"behind": behind, "agencies": calls, "not_known": not cut["here"]}
 
 
 def call(agency: str, config: Config) -> Call:

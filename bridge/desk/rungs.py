@@ -1,28 +1,34 @@
 """What each rung shows. Deny by default: a field that stands in no rung is shown to nobody.
 
-Decides which fields of an alert and of a presence notice a user may see. Everything the pages show is made from what
-the functions here return, so that no template can show more. Does not know users or names.
+Decides which fields of an alert, a presence notice or a view's row a user may see, agency by agency. Everything the
+pages show is made from what the functions here return, so that no template can show more. Does not know users or
+names; what a user may see is decided in access/gate.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from bridge.desk.access.gate import RECORDS, Reach
+from bridge.desk.config import Config
 from schemas.alert import ROUTES
 
-RECORDS: Final = 4  # the rung from which names are read
+CALL, CATEGORIES, SUMMARY = 1, 2, 3
 
 ALERT_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
     ("alert_id", "version", "state", "direction", "team", "raised_at", "changed_at", "opening", "respond_by_at",
      "route"),
-    ("known_to", "behind"),
+    ("known_to", "here", "behind"),
     ("families",),
     ("factors", "score_ppm", "threshold_ppm", "clears_at_ppm", "horizon_days", "model", "rule", "rule_version",
      "correction", "committed_at"),
     ("records",),
 )  # fmt: skip
-"""Fields by rung: that it exists; which agency and whom to call; categories of factor; summary; the record."""
+"""Fields by rung: that it exists; which agency and whom to call; categories of factor; summary; the record.
+
+Who is known to whom and categories go by each agency's own rung. The summary is made of what all agencies told, taken
+together: one agency's part could be computed from the rest, so it goes by the lowest of theirs."""
 
 PRESENCE_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
     ("notice_id", "kind", "team", "presented_at"),
@@ -53,52 +59,71 @@ HOUSEHOLD_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
 Which feeds are behind is of the rung that says which agencies there are."""
 
 
-def cut_alert(alert: Mapping[str, Any], rung: int) -> dict[str, Any]:
-    """Fields of an alert that a rung shows, and no others.
+def cut_alert(alert: Mapping[str, Any], reach: Reach, config: Config) -> dict[str, Any]:
+    """Fields of an alert that a user may see, and no others.
 
     Args:
         alert: A schemas.alert.Alert.
-        rung: 0 to 4.
+        reach: Of the user, about this alert.
+        config: Settings: which agencies are of a kind.
 
     Returns:
-        Fields by name. `families` is made from the factors: (family, lowers) pairs, largest first, no weights.
-        `route` is the correction where it says who has the alert, not what it says.
+        Fields by name. `known_to` and `behind` are of the agencies whose rung reaches; `here` says that the own
+        agency knows the household; `families` is made from the factors: (family, lowers) pairs, largest first, no
+        weights; `route` is the correction where it says who has the alert, not what it says.
     """
-    families: dict[str, bool] = {}
-    for factor in alert["factors"]:
-        families.setdefault(factor["family"], factor["weight_milli"] < 0)
-    route = alert["correction"] if alert["correction"] in ROUTES else ""
-    return _cut({**alert, "families": tuple(families.items()), "route": route}, ALERT_FIELDS, rung)
+    families = _families(alert["factors"], reach, config)
+    made = {
+        **alert,
+        "route": alert["correction"] if alert["correction"] in ROUTES else "",
+        "known_to": [agency for agency in alert["known_to"] if reach.of(agency) >= CALL],
+        "here": bool(alert["records"]),
+        "behind": [lag for lag in alert["behind"] if reach.rungs.get(lag["agency"], reach.joint) >= CALL],
+        "families": families,
+    }
+    rung = max(reach.joint, CATEGORIES if families else CALL if made["known_to"] else 0)
+    return _cut(made, ALERT_FIELDS, rung, reach)
 
 
-def cut_presence(notice: Mapping[str, Any], rung: int) -> dict[str, Any]:
-    """Fields of a presence notice that a rung shows, and no others."""
-    return _cut(notice, PRESENCE_FIELDS, rung)
+def cut_presence(notice: Mapping[str, Any], reach: Reach) -> dict[str, Any]:
+    """Fields of a presence notice that a user may see, and no others."""
+    return _cut(notice, PRESENCE_FIELDS, reach.joint, reach)
 
 
-def cut_suggestion(row: Mapping[str, Any], rung: int) -> dict[str, Any]:
-    """Fields of a suggestion that a rung shows, and no others; what the platform cut from it is missing here too."""
-    return _cut(row, SUGGESTION_FIELDS, rung, cut_before=True)
+def cut_suggestion(row: Mapping[str, Any], reach: Reach) -> dict[str, Any]:
+    """Fields of a suggestion that a user may see, and no others; what the platform cut is missing here too."""
+    return _cut(row, SUGGESTION_FIELDS, reach.joint, reach)
 
 
-def cut_links(row: Mapping[str, Any], rung: int) -> dict[str, Any]:
-    """Fields of what holds people together that a rung shows, and no others; records below theirs are left out."""
-    cut = _cut(row, LINK_FIELDS, rung, cut_before=True)
-    if rung < RECORDS:
+def cut_links(row: Mapping[str, Any], reach: Reach) -> dict[str, Any]:
+    """Fields of what holds people together that a user may see, and no others; own records only with their names."""
+    cut = _cut(row, LINK_FIELDS, reach.joint, reach)
+    if not reach.names:
         cut["people"] = [[{**pair, "records": []} for pair in pairs] for pairs in cut.get("people", ())]
     return cut
 
 
-def cut_household(row: Mapping[str, Any], rung: int) -> dict[str, Any]:
-    """Fields of what is said of a household that a rung shows, and no others."""
-    return _cut(row, HOUSEHOLD_FIELDS, rung, cut_before=True)
+def cut_household(row: Mapping[str, Any], reach: Reach) -> dict[str, Any]:
+    """Fields of what is said of a household that a user may see, and no others."""
+    return _cut(row, HOUSEHOLD_FIELDS, reach.joint, reach)
 
 
 def _cut(
-    message: Mapping[str, Any], fields: tuple[tuple[str, ...], ...], rung: int, *, cut_before: bool = False
-) -> dict[str, Any]:
-    if not 0 <= rung < len(fields):
-        error = f"rung: expected 0 to {len(fields) - 1}, got {rung}"
-        raise ValueError(error)
-    allowed = [name for names in fields[: rung + 1] for name in names]
-    return {name: message[name] for name in allowed if name in message or not cut_before}
+    message: Mapping[str, Any], fields: tuple[tuple[str, ...], ...], rung: int, reach: Reach
+) -> dict[str, Any]:  # fmt: skip
+    """Fields up to a rung; those of the last, own records, by whether they may be named."""
+    if reach.top < 0:
+        return {}
+    allowed = [name for names in fields[: min(max(rung, 0), SUMMARY) + 1] for name in names]
+    allowed += fields[RECORDS] if reach.names else ()
+    return {name: message[name] for name in allowed if name in message}
+
+
+def _families(factors: Iterable[Mapping[str, Any]], reach: Reach, config: Config) -> tuple[tuple[str, bool], ...]:
+    """Categories of the agencies whose rung reaches; one that no kind of agency is named for is everybody's."""
+    found: dict[str, bool] = {}
+    for factor in factors:
+        holders = config.of_kind(factor["agency_kind"]) if factor["agency_kind"] else ()
+        if reach.least(holders) >= CATEGORIES:
+            found.setdefault(factor["family"], factor["weight_milli"] < 0)
+    return tuple(found.items())

@@ -7,6 +7,7 @@ evidence.py and words.py.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from starlette.exceptions import HTTPException
@@ -14,10 +15,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bridge.desk import evidence, words
+from bridge.desk.access.gate import Subject, reach, reaches
 from bridge.desk.desk import Desk, User, desk_of, frame, render, signed_in
+from bridge.desk.forms import posted
 from bridge.desk.respond import Choice, NotSent, link_decision
-from bridge.desk.rungs import RECORDS, cut_suggestion
-from bridge.desk.sessions import csrf_fits
+from bridge.desk.rungs import cut_suggestion
 
 ROWS_MAX: Final = 25  # suggestions of one page, the strongest
 CHOICES: Final[dict[str, Literal["must_link", "cannot_link"]]] = {"same": "must_link", "different": "cannot_link"}
@@ -33,14 +35,12 @@ async def decide(request: Request) -> Response:
     """A user says whether the two are one person: in the audit, with the reason, before it is sent."""
     user = await signed_in(request)
     desk, team = desk_of(request), _team(request, user)
-    form = await request.form(max_files=0, max_fields=5)
-    if not csrf_fits(user.session, str(form.get("csrf", ""))):
-        return render("message.html", {"heading": "This page was too old", "text": "Go back and open it again."}, 403)
+    form = await posted(request, user)
     row = await desk.inbox.suggestion(request.path_params["suggestion_id"])
-    if user.account.rung < RECORDS:
-        raise HTTPException(404)
     if row is None:  # a colleague or the other agency was first, or it no longer stands
         return RedirectResponse("/suggestions", status_code=303)
+    if not (await reach(desk, user, about(row))).names:
+        raise HTTPException(404)
     decision, reason = str(form.get("decision", "")), str(form.get("reason", ""))
     if decision not in CHOICES or reason not in words.REASONS:
         return await _page(request, user, team, "Choose a reason, then whether it is the same person.", 400)
@@ -71,7 +71,8 @@ async def _send(desk: Desk, user: User, team: str, row: dict[str, Any], chosen: 
 async def _page(request: Request, user: User, team: str, problem: str = "", status: int = 200) -> Response:
     desk = desk_of(request)
     rows = await desk.inbox.suggestions(ROWS_MAX)
-    cuts = [cut_suggestion(row, user.account.rung) for row in rows]
+    may = await reaches(desk, user, [about(row) for row in rows])
+    cuts = [cut for row, one in zip(rows, may, strict=True) if (cut := cut_suggestion(row, one))]
     records = tuple(dict.fromkeys(record for cut in cuts for record in evidence.own_records(cut)))
     names = await desk.names.read(user.account.user, "suggestions", team, records)
     now = desk.now()
@@ -79,11 +80,16 @@ async def _page(request: Request, user: User, team: str, problem: str = "", stat
         **await frame(request, user, team),
         "rows": [evidence.suggested(cut, names, desk.config, now) for cut in cuts],
         "reasons": words.REASONS,
-        "may_decide": user.account.rung >= RECORDS,
+        "may_decide": any(one.names for one in may),
         "problem": problem,
         "page": "suggestions",
     }
     return render("suggestions.html", context, status)
+
+
+def about(row: Mapping[str, Any]) -> Subject:
+    """Whom a suggestion is about."""
+    return Subject(evidence.own_records(row), tuple(row.get("agencies", ())), review=True)
 
 
 def _team(request: Request, user: User) -> str:

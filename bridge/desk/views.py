@@ -6,25 +6,38 @@ Decides which message, at which rung, with which names, goes into which page. Wo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any, Final
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from sse_starlette import EventSourceResponse
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bridge.desk import ahead, figures, pages, standing
+from bridge.desk.access import reading
+from bridge.desk.access.gate import Reach, Subject, reach, reaches, withheld
+from bridge.desk.config import Config
 from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, render, signed_in, team_of
 from bridge.desk.evidence import own_records, pairs
+from bridge.desk.forms import posted
 from bridge.desk.inbox import CLOSED, Taken
 from bridge.desk.respond import NotSent, acknowledgement
-from bridge.desk.rungs import RECORDS, cut_alert, cut_household, cut_links, cut_presence
-from bridge.desk.sessions import csrf_fits
+from bridge.desk.rungs import cut_alert, cut_household, cut_links, cut_presence
 
 RECENT_MS: Final = 24 * 3600 * 1000  # presence shown above the inbox; all of it has a page
 RECENT_MAX: Final = 5
 TAKEN_MAX: Final = 20  # rows of what others have, and of what is closed
 STREAM_WAIT_MS: Final = 5_000  # how often an idle stream checks that the user is still signed in
+
+
+class Found(NamedTuple):
+    """An alert of the user's: its team, the message, and what the user may see of it."""
+
+    team: str
+    message: dict[str, Any]
+    may: Reach
 
 
 async def home(request: Request) -> Response:
@@ -90,18 +103,15 @@ async def _changes(request: Request, team: str, after: str) -> AsyncIterator[dic
 async def alert(request: Request) -> Response:
     """One alert with all that the user's rung shows."""
     user = await signed_in(request)
-    team, message = await alert_of(request, user)
-    return await _alert_page(request, user, team, message)
+    return await _alert_page(request, user, await alert_for(request, user))
 
 
 async def acknowledge(request: Request) -> Response:
     """The user takes an alert: sent to the platform, in the audit before."""
     user = await signed_in(request)
     desk = desk_of(request)
-    form = await request.form(max_files=0, max_fields=5)
-    if not csrf_fits(user.session, str(form.get("csrf", ""))):
-        return render("message.html", {"heading": "This page was too old", "text": "Go back and open it again."}, 403)
-    team, message = await alert_of(request, user)
+    await posted(request, user)
+    found = team, message, _ = await alert_for(request, user)
     taken = await desk.inbox.taken(team)
     if message["alert_id"] not in taken and message["state"] not in CLOSED:
         at = desk.wall()
@@ -112,7 +122,7 @@ async def acknowledge(request: Request) -> Response:
             await asyncio.to_thread(desk.responder.send, response)
         except NotSent:
             problem = "It was not recorded: the platform could not be reached. Try again; meanwhile tell your team."
-            return await _alert_page(request, user, team, message, problem)
+            return await _alert_page(request, user, found, problem)
         await desk.inbox.take(team, message["alert_id"], Taken(user.account.user, user.account.name, at))
     return RedirectResponse(f"/alerts/{message['alert_id']}", status_code=303)
 
@@ -168,8 +178,13 @@ async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:
         "taken": sorted_.taken[:TAKEN_MAX],
         "closed": sorted_.closed[:TAKEN_MAX],
     }
-    cuts = {name: [cut_alert(alert, user.account.rung) for alert in alerts] for name, alerts in shown.items()}
-    names = await _names(desk, user, "inbox", team, [cut for some in cuts.values() for cut in some])
+    alerts = [alert for some in shown.values() for alert in some]
+    may = iter(await reaches(desk, user, [about_alert(alert) for alert in alerts]))
+    cuts = {
+        name: [cut for alert in some if (cut := cut_alert(alert, next(may), desk.config))]
+        for name, some in shown.items()
+    }
+    names = await read_names(desk, user, "inbox", team, [cut for some in cuts.values() for cut in some])
     now = desk.now()
     recent = [notice for notice in await desk.inbox.notices(team) if now - notice["presented_at"] <= RECENT_MS]
     return {
@@ -190,39 +205,71 @@ async def _presented(
     request: Request, user: User, team: str, notices: list[dict[str, Any]]
 ) -> list[pages.Presented]:  # fmt: skip
     desk = desk_of(request)
-    cuts = [cut_presence(notice, user.account.rung) for notice in notices]
-    names = await _names(desk, user, "presence", team, cuts)
+    may = await reaches(desk, user, [_about_notice(notice, desk.config) for notice in notices])
+    cuts = [cut for notice, one in zip(notices, may, strict=True) if (cut := cut_presence(notice, one))]
+    names = await read_names(desk, user, "presence", team, cuts)
     now = desk.now()
     return [pages.presented(cut, names, desk.config, now) for cut in cuts]
 
 
-async def _names(desk: Desk, user: User, page: str, team: str, cuts: list[dict[str, Any]]) -> dict[bytes, Any]:
-    """Names of the records that the cuts show: none below the rung of the record."""
-    if user.account.rung < RECORDS:
-        return {}
-    records = tuple(dict.fromkeys(record for cut in cuts for record in cut["records"]))
+async def read_names(desk: Desk, user: User, page: str, team: str, cuts: list[dict[str, Any]]) -> dict[bytes, Any]:
+    """Names of the records that the cuts show: none where the rung of the record is not reached."""
+    records = tuple(dict.fromkeys(record for cut in cuts for record in cut.get("records", ())))
     return await desk.names.read(user.account.user, page, team, records)
 
 
-async def _alert_page(
-    request: Request, user: User, team: str, message: dict[str, Any], problem: str = ""
-) -> Response:  # fmt: skip
-    desk = desk_of(request)
+def about_alert(alert: Mapping[str, Any]) -> Subject:
+    """Whom an alert is about."""
+    return Subject(tuple(alert["records"]), tuple(alert["known_to"]), alert["household"], alert=True)
+
+
+def _about_notice(notice: Mapping[str, Any], config: Config) -> Subject:
+    """Whom a notice is about: it says something of where the child presented, and of whose team is responsible."""
+    holders = (notice["presented_to"], config.team_agencies.get(notice["responsible_team"], config.agency))
+    return Subject(tuple(notice["records"]), tuple(dict.fromkeys(holders)), alert=True)
+
+
+async def alert_for(request: Request, user: User) -> Found:
+    """The alert in the address.
+
+    Raises:
+        HTTPException: 404 where there is no such alert, or it is not the user's.
+    """
+    team, message = await alert_of(request, user)
+    may = await reach(desk_of(request), user, about_alert(message))
+    if may.top < 0:
+        raise HTTPException(404)
+    return Found(team, message, may)
+
+
+async def _alert_page(request: Request, user: User, found: Found, problem: str = "") -> Response:
+    desk, (team, message, may) = desk_of(request), found
     subject = (message["alert_id"],)
-    await asyncio.to_thread(desk.audit.record, user.account.user, "alert", subject, team=team)
-    cut = cut_alert(message, user.account.rung)
-    links = cut_links(await desk.inbox.links(message["household"]) or {}, user.account.rung)
+    reasons = ",".join(f"{one.agency}={one.rung}/{one.protocol}" for one in may.because)
+    await asyncio.to_thread(desk.audit.record, user.account.user, "alert", subject, team=team, basis=reasons)
+    cut = cut_alert(message, may, desk.config)
+    links = cut_links(await desk.inbox.links(message["household"]) or {}, may)
     joined = {"records": [rid for pairs in links.get("people", ()) for pair in pairs for rid in own_records(pair)]}
-    names = await _names(desk, user, "alert", team, [cut, joined])
+    names = await read_names(desk, user, "alert", team, [cut, joined])
     taken = (await desk.inbox.taken(team)).get(message["alert_id"])
     row = pages.row(cut, names, taken, desk.config, desk.now())
-    said = cut_household(await desk.inbox.household(message["household"]) or {}, user.account.rung)
+    said = cut_household(await desk.inbox.household(message["household"]) or {}, may)
     heading = ahead.heading(said, desk.config, desk.now()) if row.open else None
     suggested = ahead.suggested(said, desk.config, desk.now()) if row.open else None
-    context = {**await frame(request, user, team), "row": row, "people": pairs(links, names, desk.config),
-               "ahead": heading, "suggested": suggested, "problem": problem, "page": "alert"}  # fmt: skip
+    closed = await withheld(desk, user, about_alert(message))
+    context = {
+        **await frame(request, user, team),
+        **reading.of(may, closed, desk.config),
+        "row": row,
+        "people": pairs(links, names, desk.config),
+        "ahead": heading,
+        "suggested": suggested,
+        "problem": problem,
+        "page": "alert",
+        "names_open": may.names,
+    }
     return render("alert.html", context, 503 if problem else 200)
 
 
 def _is_change_id(value: str) -> bool:
-    return value == "$" or (len(value) <= 40 and all(part.isdigit() for part in value.split("-")) and "-" in value)
+    return value == "$" or re.fullmatch("[0-9]{1,19}-[0-9]{1,19}", value) is not None  # 64 bits each

