@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from schemas.profile import level
 from streams import demand, insights, reviewing
 from streams.alerting.notice import Alert
 from streams.insights.alertquality import WINDOW_WEEKS, Answered
@@ -46,10 +47,10 @@ def count(p: Partnership, now: int) -> tuple[Counts, Counts]:
     flows: Counts = {}
     for members in p.children():
         statuses = [spell for rid in members for spell in p.spells(rid)]
-        before, level = insights.level(statuses, now - SPAN_MS), insights.level(statuses, now)
-        flows[before, level] = flows.get((before, level), 0) + 1
+        before, after = level(statuses, now - SPAN_MS), level(statuses, now)
+        flows[before, after] = flows.get((before, after), 0) + 1
         for kind in {p.kind(rid) for rid in members}:
-            load[kind, level] = load.get((kind, level), 0) + 1
+            load[kind, after] = load.get((kind, after), 0) + 1
     return load, flows
 
 

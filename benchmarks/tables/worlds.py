@@ -19,6 +19,7 @@ from benchmarks.tables.attack import OWNER, Body, Cell
 from demo.offline import Offline
 from demo.world import World
 from schemas.event import AGENCY_KINDS
+from schemas.profile import LEVELS
 from streams import insights
 from streams.figures import KEY as FIGURES
 from streams.insights.alertquality import Answered
@@ -31,7 +32,6 @@ from streams.outbox import RowOut
 from streams.risk.quality import Case, judge
 from streams.step import State, make_machine
 
-LEVELS = insights.LEVELS
 FIRST_WEEK = 2_900
 TEAMS = ("east", "mash", "west")
 GROUPS = ("A1", "B2", "C3", "D4", "E5")

@@ -33,9 +33,8 @@ FORM_COOKIE: Final = "sightline_form"
 NAV: Final = (
     ("presence", "/presence/{team}", "Presence", ()),
     ("suggestions", "/suggestions", "Suggested links", ()),
-    ("demand", "/demand", "Demand", ()),
+    ("insights", "/insights", "Insights", ()),
     ("controls", "/controls", "Controls", ()),
-    ("model", "/model", "Model", ()),
 )
 """Pages beside the inboxes: name, address, words, and the roles that see it; none: everybody."""
 FLOW_COOKIE: Final = "sightline_flow"

@@ -21,8 +21,9 @@ NOTICES_MAX = 500  # presence notices kept a team
 CHANGES_MAX = 1_000  # changes that a dropped page can resume from; one that is further behind reads the list anew
 SUGGESTIONS_MAX = 20_000  # suggestions kept, about 1 kB each; beyond, the weakest go
 LINKS_MAX = 20_000  # households kept whose links are explained; beyond, whichever
-HOUSEHOLDS_MAX = 20_000  # households kept of which something is said; beyond, those that are heading nowhere first
-HOUSEHOLD_KEPT = ("trajectory", "outcomes", "behind", "as_of_at")  # what a page shows of a household's row
+HOUSEHOLDS_MAX = 20_000  # households kept, .8 kB each and at most 2; beyond, those that score lowest go first
+HOUSEHOLD_KEPT = ("records", "score_ppm", "factors", "model", "trajectory", "outcomes", "behind", "as_of_at")
+"""What a page shows of a household's row."""
 SAMPLE = 16  # households looked at to find one to drop
 KEPT_WHOLE = {"insight": "insights", "control": "controls", "freshness": "freshness"}
 """Kinds of rows of which there are few: where they are kept, by the rest of their key."""
@@ -132,8 +133,7 @@ class Writer:
             pipe.hdel(at.links, key) if body is None else pipe.hset(at.links, key, msgspec.msgpack.encode(body))
         elif row["kind"] == "household":
             said = {name: body[name] for name in HOUSEHOLD_KEPT if name in body} if body else {}
-            known = said.get("trajectory") or said.get("outcomes")
-            pipe.hset(at.households, key, msgspec.msgpack.encode(said)) if known else pipe.hdel(at.households, key)
+            pipe.hset(at.households, key, msgspec.msgpack.encode(said)) if said else pipe.hdel(at.households, key)
         elif row["kind"] in KEPT_WHOLE and body is not None:
             pipe.hset(getattr(at, KEPT_WHOLE[row["kind"]]), key, msgspec.msgpack.encode(body))
         elif row["key"] == FIGURES and body is not None:
@@ -160,8 +160,8 @@ class Writer:
     def _drop_household(self, table: str) -> None:
         some = self._redis.hrandfield(table, SAMPLE, withvalues=True)
         pairs = list(zip(some[::2], some[1::2], strict=True))
-        low = (key for key, row in pairs if not msgspec.msgpack.decode(row).get("trajectory"))
-        self._redis.hdel(table, next(low, pairs[0][0]))
+        lowest = min(pairs, key=lambda pair: msgspec.msgpack.decode(pair[1]).get("score_ppm") or 0)
+        self._redis.hdel(table, lowest[0])
 
     def _prune(self, table: str) -> None:
         rows = self._redis.hgetall(table)
@@ -248,6 +248,11 @@ class Reader:
         """What is said of a household, as it was last said."""
         row = await self._redis.hget(keys(self._agency, OWN).households, household)
         return None if row is None else msgspec.msgpack.decode(row)
+
+    async def households(self) -> dict[str, dict[str, Any]]:
+        """What is said of every household that is kept, by its id."""
+        rows = await self._redis.hgetall(keys(self._agency, OWN).households)
+        return {key.decode(): msgspec.msgpack.decode(row) for key, row in rows.items()}
 
     async def insight(self, table: str) -> dict[str, Any] | None:
         """The newest of the aggregate tables of this name."""

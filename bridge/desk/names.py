@@ -91,6 +91,15 @@ class Names:
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, all_of)
 
+    async def profiles(self, records: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
+        """What is true of own records now, in codes; those of which nothing was sent are left out."""
+
+        def all_of() -> dict[bytes, dict[str, Any]]:
+            found = ((record, self._people.profile(record)) for record in records)
+            return {record: profile for record, profile in found if profile is not None}
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, all_of)
+
     def _read(self, user: str, page: str, team: str, records: tuple[bytes, ...]) -> dict[bytes, Named]:
         self._audit.record(user, f"name_{page}", tuple(record.hex() for record in records), team=team)
         found = ((record, self._people.person(record)) for record in records)

@@ -5,14 +5,14 @@ show them (bridge/desk).
 """
 
 from streams.insights.alertquality import ALERT_SPECS, PublishedAlerts, alerts_body, publish_alerts
-from streams.insights.caseload import LEVELS, SPECS, Published, body, level, publish
+from streams.insights.caseload import SPECS, Published, body, publish
 from streams.insights.demand import DEMAND_SPECS, PublishedDemand, demand_body, publish_demand
 from streams.insights.flows import FLOW_SPECS, PublishedFlows, flows_body, publish_flows
 from streams.insights.links import LINK_SPECS, PublishedLinks, links_body, publish_links
 from streams.insights.week import due
 
 __all__ = [
-    "ALERT_SPECS", "DEMAND_SPECS", "FLOW_SPECS", "LEVELS", "LINK_SPECS", "SPECS", "Published", "PublishedAlerts",
+    "ALERT_SPECS", "DEMAND_SPECS", "FLOW_SPECS", "LINK_SPECS", "SPECS", "Published", "PublishedAlerts",
     "PublishedDemand", "PublishedFlows", "PublishedLinks", "alerts_body", "body", "demand_body", "due", "flows_body",
-    "level", "links_body", "publish", "publish_alerts", "publish_demand", "publish_flows", "publish_links",
+    "links_body", "publish", "publish_alerts", "publish_demand", "publish_flows", "publish_links",
 ]  # fmt: skip

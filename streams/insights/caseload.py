@@ -5,19 +5,17 @@ Decides the table, its week and its text. The counts are given; which may be sho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
 from schemas.event import AGENCY_KINDS
+from schemas.profile import LEVELS
 from streams.insights.suppress import WITHHELD, shown, withhold
 from streams.insights.told import text
 from streams.insights.week import begin
 from streams.state import Spec
 
-LEVELS = ("none", "early_help", "in_need", "plan", "looked_after")
-"""Levels of need, rising; a child counts at its highest."""
-_LEVEL_OF_STATUS = {"early_help": 1, "in_need": 2, "protection_plan": 3, "looked_after": 4}
 COLUMNS = (*LEVELS, "total")
 
 
@@ -36,28 +34,6 @@ class Published(msgspec.Struct, frozen=True, array_like=True):
 
 
 SPECS: tuple[Spec, ...] = (Spec("insights", Published),)
-
-
-def level(statuses: Iterable[tuple[str, int, int | None]], now: int) -> str:
-    """Level of need of one child.
-
-    Args:
-        statuses: (kind, started_at, ended_at) over all linked records, times in ms.
-        now: Moment, ms.
-
-    Returns:
-        One of LEVELS: the highest that lasts.
-
-    Example:
-        >>> level([("in_need", 0, None), ("early_help", 0, None), ("looked_after", 0, 5)], 9)
-        'in_need'
-    """
-    lasting = (
-        _LEVEL_OF_STATUS[kind]
-        for kind, started_at, ended_at in statuses
-        if started_at <= now and (ended_at is None or now < ended_at)
-    )
-    return LEVELS[max(lasting, default=0)]
 
 
 def publish(previous: Published | None, counts: Mapping[tuple[str, str], int], now: int) -> Published:

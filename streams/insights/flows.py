@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from streams.insights.caseload import LEVELS
+from schemas.profile import LEVELS
 from streams.insights.suppress import SMALL_MAX, STICKY_WEEKS, WITHHELD, left, shown
 from streams.insights.told import text
 from streams.insights.week import WEEK_MS, begin

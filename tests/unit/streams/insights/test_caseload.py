@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.event import AGENCY_KINDS
-from streams.insights import LEVELS, Published, body, due, level, publish
+from schemas.profile import LEVELS, level
+from streams.insights import Published, body, due, publish
 from streams.insights.suppress import STICKY_WEEKS, small
 from streams.insights.week import MONDAY_MS, WEEK_MS
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.insights import LEVELS, PublishedFlows, flows_body, publish_flows
+from schemas.profile import LEVELS
+from streams.insights import PublishedFlows, flows_body, publish_flows
 from streams.insights.suppress import SMALL_MAX, STICKY_WEEKS, rounded
 from streams.insights.week import MONDAY_MS, WEEK_MS
 
