@@ -7,7 +7,7 @@ not the place in the list says nothing of it. Wording is the template's.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from bridge.desk.rungs import cut_household
 from schemas.profile import level
 
 LISTED_MAX: Final = 50
-LOOKED_AT_MAX: Final = 1_000  # households that a page looks at in either order: some 100 ms
+LOOKED_AT_MAX: Final = 1_000  # households that a page looks at in either order
 BATCH: Final = 100
 
 
@@ -58,20 +58,21 @@ async def find(desk: Desk, user: User, wanted: str) -> list[Listed]:
     Returns:
         At most `LISTED_MAX`: those whose score the user may see, highest first, then the others in the order of ids.
     """
-    rows = {key: row for key, row in (await desk.inbox.households()).items() if row.get("records")}
-    by_score = sorted(rows, key=lambda key: (-(rows[key].get("score_ppm") or 0), key))
-    found = [one async for one in _seen(desk, user, wanted, rows, by_score[:LOOKED_AT_MAX]) if one.score]
-    if len(found) < LISTED_MAX:
-        others = _seen(desk, user, wanted, rows, sorted(rows)[:LOOKED_AT_MAX])
-        found += [one async for one in others if not one.score]
-    return found[:LISTED_MAX]
+    found: list[Listed] = []
+    for by_score in (True, False):
+        order = await desk.inbox.household_ids(LOOKED_AT_MAX, by_score=by_score)
+        async for one in _seen(desk, user, wanted, order):
+            if len(found) == LISTED_MAX:
+                return found
+            if bool(one.score) == by_score:
+                found.append(one)
+    return found
 
 
-async def _seen(
-    desk: Desk, user: User, wanted: str, rows: Mapping[str, Mapping[str, Any]], order: list[str]
-) -> AsyncIterator[Listed]:
+async def _seen(desk: Desk, user: User, wanted: str, order: Sequence[str]) -> AsyncIterator[Listed]:
     for start in range(0, len(order), BATCH):
-        own = {key: tuple(map(bytes.fromhex, rows[key]["records"])) for key in order[start : start + BATCH]}
+        rows = await desk.inbox.households(order[start : start + BATCH])
+        own = {key: tuple(map(bytes.fromhex, row.get("records", ()))) for key, row in rows.items()}
         at = await _at_level(desk, own, wanted)
         may = await reaches(desk, user, [Subject(own[key], household=key) for key in at])
         for key, one in zip(at, may, strict=True):
