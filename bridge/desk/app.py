@@ -29,6 +29,7 @@ from bridge.desk.audit import AuditDown
 from bridge.desk.desk import HERE, Desk, SignedOut, render
 from bridge.desk.forms import OldForm, same_origin
 from bridge.desk.limits import TooMany
+from bridge.desk.oversight import governance
 from bridge.desk.tables import routes as tables
 
 BODY_MAX_BYTES: Final = 16 * 1024  # no form of the desk comes near
@@ -185,6 +186,7 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         Route("/suggestions/{suggestion_id}", suggestions.decide, methods=["POST"]),
         *access.ROUTES,
         *tables.ROUTES,
+        *governance.ROUTES,
         Route("/healthz", healthz),
         Mount(STATIC, StaticFiles(directory=HERE / "static")),
     ]

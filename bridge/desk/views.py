@@ -19,7 +19,7 @@ from bridge.desk import ahead, figures, pages, standing
 from bridge.desk.access import reading
 from bridge.desk.access.gate import Reach, Subject, reach, reaches, withheld
 from bridge.desk.config import Config
-from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, render, signed_in, team_of
+from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, own_frame, render, signed_in, team_of
 from bridge.desk.evidence import own_records, pairs
 from bridge.desk.forms import posted
 from bridge.desk.inbox import CLOSED, Taken
@@ -44,7 +44,8 @@ async def home(request: Request) -> Response:
     """The first of the user's teams."""
     user = await signed_in(request)
     known = [team for team in user.account.teams if team in desk_of(request).config.teams]
-    return RedirectResponse(f"/inbox/{known[0]}" if known else "/no-team", status_code=303)
+    home = "/governance" if "governance" in user.account.roles else "/no-team"
+    return RedirectResponse(f"/inbox/{known[0]}" if known else home, status_code=303)
 
 
 async def no_team(request: Request) -> Response:
@@ -164,11 +165,8 @@ async def model(request: Request) -> Response:
 async def for_everyone(
     request: Request, user: User, template: str, page: str, context: dict[str, Any]
 ) -> Response:  # fmt: skip
-    """A page that is the same for every user of a team here, framed by the first of their teams."""
-    team = next((team for team in user.account.teams if team in desk_of(request).config.teams), None)
-    if team is None:
-        return RedirectResponse("/no-team", status_code=303)
-    return render(template, {**await frame(request, user, team), **context, "page": page})
+    """A page that is the same for every user here."""
+    return render(template, {**await own_frame(request, user), **context, "page": page})
 
 
 async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:

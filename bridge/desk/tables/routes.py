@@ -1,6 +1,6 @@
 """The page of insights, and the list of own households behind a level.
 
-Decides that the tables, being aggregate with small numbers withheld, are for every user of a team; and that a list of
+Decides that the tables, being aggregate with small numbers withheld, are for every user; and that a list of
 households is in the audit before it is made, as each name in it is.
 """
 
@@ -11,10 +11,10 @@ from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from bridge.desk.desk import desk_of, frame, limit, render, signed_in
+from bridge.desk.desk import desk_of, limit, own_frame, render, signed_in
 from bridge.desk.stepup import stepped_up
 from bridge.desk.tables import households, shown
 from bridge.desk.views import for_everyone
@@ -40,9 +40,8 @@ async def behind(request: Request) -> Response:
     level = request.query_params.get("level", "")
     if level not in LEVELS:
         raise HTTPException(404)
-    team = next((team for team in user.account.teams if team in desk.config.teams), None)
-    if team is None:
-        return RedirectResponse("/no-team", status_code=303)
+    frame = await own_frame(request, user)
+    team = frame["team"]
     await limit(desk, "households", user, LISTS_AN_HOUR, HOUR_S)
     found = await households.find(desk, user, level)
     listed = tuple(one.household for one in found)
@@ -57,7 +56,7 @@ async def behind(request: Request) -> Response:
         "back": f"/insights/households?level={level}",
         "page": "insights",
     }
-    return render("tables/households.html", {**await frame(request, user, team), **context})
+    return render("tables/households.html", {**frame, **context})
 
 
 ROUTES: Final = [Route("/insights", insights), Route("/insights/households", behind)]
