@@ -1,7 +1,7 @@
 """The page of insights, and the list of own households behind a level.
 
 Decides that the tables, being aggregate with small numbers withheld, are for every user; and that a list of
-households is in the audit before it is made, as each name in it is.
+households is in the audit before it is shown, as each name in it is before it is read.
 """
 
 from __future__ import annotations
