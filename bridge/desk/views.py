@@ -21,6 +21,7 @@ from bridge.desk.access.gate import Reach, Subject, reach, reaches, withheld
 from bridge.desk.config import Config
 from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, own_frame, render, signed_in, team_of
 from bridge.desk.evidence import own_records, pairs
+from bridge.desk.exchange import offer
 from bridge.desk.forms import posted
 from bridge.desk.inbox import CLOSED, Taken
 from bridge.desk.respond import NotSent, acknowledgement
@@ -29,7 +30,7 @@ from bridge.desk.rungs import cut_alert, cut_household, cut_links, cut_presence
 RECENT_MS: Final = 24 * 3600 * 1000  # presence shown above the inbox; all of it has a page
 RECENT_MAX: Final = 5
 TAKEN_MAX: Final = 20  # rows of what others have, and of what is closed
-STREAM_WAIT_MS: Final = 5_000  # how often an idle stream checks that the user is still signed in
+STREAM_WAIT_MS: Final = 3_000  # how often an idle stream checks that the user is signed in; redis-py gives up at 5 s
 
 
 class Found(NamedTuple):
@@ -264,6 +265,7 @@ async def _alert_page(request: Request, user: User, found: Found, problem: str =
         "people": pairs(links, names, desk.config),
         "ahead": heading,
         "suggested": suggested,
+        "ask": await offer.of_alert(desk, user, message, about_alert(message), may),
         "problem": problem,
         "page": "alert",
         "names_open": may.names,

@@ -11,8 +11,11 @@ from streams.insights.flows import FLOW_SPECS, PublishedFlows, flows_body, publi
 from streams.insights.links import LINK_SPECS, PublishedLinks, links_body, publish_links
 from streams.insights.week import due
 
+WEEKLY_SPECS = (*FLOW_SPECS, *ALERT_SPECS)
+"""Tables of what came last: a table's number never changes, so each group has its place."""
+
 __all__ = [
-    "ALERT_SPECS", "DEMAND_SPECS", "FLOW_SPECS", "LINK_SPECS", "SPECS", "Published", "PublishedAlerts",
-    "PublishedDemand", "PublishedFlows", "PublishedLinks", "alerts_body", "body", "demand_body", "due", "flows_body",
-    "links_body", "publish", "publish_alerts", "publish_demand", "publish_flows", "publish_links",
+    "DEMAND_SPECS", "LINK_SPECS", "SPECS", "WEEKLY_SPECS", "Published", "PublishedAlerts", "PublishedDemand",
+    "PublishedFlows", "PublishedLinks", "alerts_body", "body", "demand_body", "due", "flows_body", "links_body",
+    "publish", "publish_alerts", "publish_demand", "publish_flows", "publish_links",
 ]  # fmt: skip
