@@ -35,9 +35,9 @@ NAV: Final = (
     ("presence", "/presence/{team}", "Presence", ()),
     ("suggestions", "/suggestions", "Suggested links", ()),
     ("requests", "/requests", "Requests", ()),
-    ("demand", "/demand", "Demand", ()),
+    ("insights", "/insights", "Insights", ()),
     ("controls", "/controls", "Controls", ()),
-    ("model", "/model", "Model", ()),
+    ("governance", "/governance", "Governance", ("governance",)),
 )
 """Pages beside the inboxes: name, address, words, and the roles that see it; none: everybody."""
 FLOW_COOKIE: Final = "sightline_flow"
@@ -196,6 +196,12 @@ def render(template: str, context: Mapping[str, Any], status: int = 200) -> HTML
     return HTMLResponse(_templates.get_template(template).render(context), status_code=status)
 
 
+async def own_frame(request: Request, user: User) -> dict[str, Any]:
+    """The frame of a page that is no team's: that of the user's first team, or of none."""
+    known = desk_of(request).config.teams
+    return await frame(request, user, next((team for team in user.account.teams if team in known), ""))
+
+
 async def frame(request: Request, user: User, team: str) -> dict[str, Any]:
     """What every page of a signed-in user shows around its content."""
     desk = desk_of(request)
@@ -209,12 +215,14 @@ async def frame(request: Request, user: User, team: str) -> dict[str, Any]:
         "csrf": user.session.csrf,
         "teams": [(name, config.teams[name].name) for name in teams],
         "team": team,
-        "team_name": config.teams[team].name,
+        "team_name": config.teams[team].name if team else "",
         "suggestion_count": suggested,
         "nav": [
             (name, address.format(team=team), text + counts.get(name, ""))
             for name, address, text, roles in NAV
-            if (not roles or set(roles) & set(user.account.roles)) and (name != "requests" or desk.exchange)
+            if (not roles or set(roles) & set(user.account.roles))
+            and (team or "{team}" not in address)
+            and (name != "requests" or desk.exchange)
         ],
     }
 

@@ -34,6 +34,9 @@ class People(Protocol):
     def allocated(self, team: str) -> list[dict[str, Any]]:
         """Profiles of the records that are allocated to a team now."""
 
+    def left(self) -> dict[str, dict[str, int]]:
+        """What left the bridge, day by day: counts by `lane/op`."""
+
 
 class Named(NamedTuple):
     """One record as staff know it."""
@@ -91,6 +94,19 @@ class Names:
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, all_of)
 
+    async def profiles(self, records: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
+        """What is true of own records now, in codes; those of which nothing was sent are left out."""
+
+        def all_of() -> dict[bytes, dict[str, Any]]:
+            found = ((record, self._people.profile(record)) for record in records)
+            return {record: profile for record, profile in found if profile is not None}
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, all_of)
+
+    async def left(self) -> dict[str, dict[str, int]]:
+        """What left the bridge, day by day: counts, about nobody."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._people.left)
+
     def _read(self, user: str, page: str, team: str, records: tuple[bytes, ...]) -> dict[bytes, Named]:
         self._audit.record(user, f"name_{page}", tuple(record.hex() for record in records), team=team)
         found = ((record, self._people.person(record)) for record in records)
@@ -131,6 +147,10 @@ class StorePeople:
     def allocated(self, team: str) -> list[dict[str, Any]]:
         """Profiles of the records that are allocated to a team now."""
         return self._opened().allocated(team)
+
+    def left(self) -> dict[str, dict[str, int]]:
+        """What left the bridge, day by day: counts by `lane/op`."""
+        return self._opened().left()
 
     def _opened(self) -> Store:
         if self._store is None:
