@@ -30,6 +30,7 @@ from bridge.desk.desk import HERE, Desk, SignedOut, render
 from bridge.desk.exchange import routes as exchange
 from bridge.desk.forms import OldForm, same_origin
 from bridge.desk.limits import TooMany
+from bridge.desk.lookup import routes as lookup
 from bridge.desk.oversight import governance
 from bridge.desk.tables import routes as tables
 
@@ -189,6 +190,7 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         *tables.ROUTES,
         *governance.ROUTES,
         *exchange.ROUTES,
+        *lookup.ROUTES,
         Route("/healthz", healthz),
         Mount(STATIC, StaticFiles(directory=HERE / "static")),
     ]

@@ -24,6 +24,7 @@ from bridge.desk.audit import Audit
 from bridge.desk.config import Config
 from bridge.desk.exchange.open import Exchange
 from bridge.desk.inbox import Reader
+from bridge.desk.lookup.seek import Seeker
 from bridge.desk.names import Names
 from bridge.desk.oidc import Provider
 from bridge.desk.respond import Responder
@@ -33,6 +34,7 @@ SESSION_COOKIE: Final = "sightline_session"
 FORM_COOKIE: Final = "sightline_form"
 NAV: Final = (
     ("presence", "/presence/{team}", "Presence", ()),
+    ("look-up", "/look-up", "Look up", ()),
     ("suggestions", "/suggestions", "Suggested links", ()),
     ("requests", "/requests", "Requests", ()),
     ("insights", "/insights", "Insights", ()),
@@ -79,6 +81,7 @@ class Desk:
         wall: Wall time, ms.
         exchange: What is asked of other agencies and answered; None where this desk has none.
         provider: The agency's identity provider, where it has one.
+        seeker: Sends look-ups; None where this desk sends none.
     """
 
     config: Config
@@ -94,6 +97,7 @@ class Desk:
     wall: Callable[[], int]
     exchange: Exchange | None = None
     provider: Provider | None = None
+    seeker: Seeker | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,11 @@ def has_role(user: User, *roles: str) -> None:
     """
     if not set(roles) & set(user.account.roles):
         raise HTTPException(404)
+
+
+def lookup_purposes(desk: Desk, user: User) -> frozenset[str]:
+    """For what a user may look somebody up: purposes of those of their protocols that a look-up opens."""
+    return frozenset(one.purpose for one in desk.book.assigned(user.account.protocols) if "lookup" in one.relations)
 
 
 async def limit(desk: Desk, name: str, user: User, count: int, per_s: int) -> None:
@@ -223,6 +232,7 @@ async def frame(request: Request, user: User, team: str) -> dict[str, Any]:
             if (not roles or set(roles) & set(user.account.roles))
             and (team or "{team}" not in address)
             and (name != "requests" or desk.exchange)
+            and (name != "look-up" or (team and lookup_purposes(desk, user)))
         ],
     }
 

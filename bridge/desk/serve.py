@@ -34,9 +34,11 @@ from bridge.desk.exchange.decide import Agreed
 from bridge.desk.exchange.feed import of_exchange
 from bridge.desk.feed import Feed, KafkaFeed, of_agency, of_team
 from bridge.desk.inbox import Reader, Taken, Writer
+from bridge.desk.lookup.seek import PlatformSeeker
 from bridge.desk.names import Names, StorePeople
 from bridge.desk.oidc import Provider
 from bridge.desk.respond import KafkaResponder
+from bridge.desk.send import Sender
 from bridge.desk.sessions import Sessions, secret
 from bridge.keyfiles import KeyFault
 from bridge.keys import AgencyKeys
@@ -75,6 +77,7 @@ def application(config: configs.Config) -> Starlette:
         wall=wall_ms,
         exchange=exchange,
         provider=provider(config, connection),
+        seeker=PlatformSeeker(partial(AgencyKeys.load, config.keys), config.profile, Sender(config.kafka)),
     )
     writer = Writer(redis.Redis.from_url(config.redis_url), config.agency)
     recall = partial(remember, writer, accounts, config)

@@ -32,9 +32,11 @@ from tests.unit.bridge.desk.support import (
     control,
     demand,
     figures,
+    found,
     household,
     judged,
     links,
+    match,
     outcomes,
     presence,
     suggestion,
@@ -44,7 +46,7 @@ from tests.unit.bridge.desk.support import (
 Values = dict[str, str]
 VALUES: Values = {
     "team": "mash", "alert_id": "a1" * 16, "suggestion_id": "5c" * 16, "of": "alert", "ident": "a1" * 16,
-    "kind": "consent",
+    "kind": "consent", "lookup_id": "10" * 16,
 }  # fmt: skip
 """A value for every parameter of a path, such that for `SAM` there is something behind it."""
 ALSO: tuple[Values, ...] = ({"of": "record", "ident": ANN.hex(), "kind": "break_glass"},)
@@ -92,6 +94,8 @@ def fill(made: Made) -> tuple[Values, ...]:
     glass = made.desk.records.append(
         "break_glass", (f"record:{CAT.hex()}",), "u-kit", bases.plain(bases.glass(WHY, NOW))
     )
+    made.looks_up(VALUES["lookup_id"])
+    made.arrives(found(VALUES["lookup_id"], match(ANN)))
     values = {**VALUES, "entry": glass.id, "request_id": asked}
     return values, *({**values, **also} for also in ALSO)
 
