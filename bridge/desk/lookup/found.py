@@ -85,7 +85,8 @@ def _record(desk: Desk, user: User, asked: Entry, found: list[Subject]) -> None:
     about = tuple(dict.fromkeys(name for one in found for name in bases.keys(one.records, one.household)))
     subjects = (lookup_id, *(name.partition(":")[2] for name in about))
     desk.audit.record(who, "look_up_answer", subjects, team=asked.body["team"], purpose=asked.body["purpose"])
-    if not desk.records.about(TIE, key(lookup_id)):
+    tied = {name for entry in desk.records.about(TIE, key(lookup_id)) for name in entry.about}
+    if not tied.issuperset(about):
         desk.records.append(TIE, (key(lookup_id), *about), who, {"lookup_id": lookup_id})
 
 

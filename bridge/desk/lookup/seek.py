@@ -47,6 +47,7 @@ class PlatformSeeker:
 
     def __init__(self, keys: Callable[[], AgencyKeys], profile: Profile, post: Post) -> None:
         self._keys, self._profile, self._post = keys, profile, post
+        self._encoder: tuple[int, Encoder] | None = None  # a tenth of a second to make: kept while its epoch lasts
 
     def send(self, asked: Asked, person: Person) -> None:
         """Encode, seal, sign, send.
@@ -61,9 +62,17 @@ class PlatformSeeker:
             "user": asked.user, "purpose": asked.purpose, "sealed": b"", "requested_at": asked.requested_at,
             "expires_at": asked.expires_at, "signature": b"",
         }  # fmt: skip
-        encoder = Encoder(keys.linkage_key, keys.linkage_epoch, self._profile)
-        plain = codec.encode("identity", encoder.identity(person))
+        plain = codec.encode("identity", self._encoder_of(keys).identity(person))
         message["sealed"] = crypto.hpke_seal(keys.platform_public, plain, seal_info(message))
         message["signature"] = crypto.sign(keys.sign_private, statement(message))
         topic = topology.REQUESTS.name.format(agency=keys.agency)
         self._post.send(topic, keys.partnership.encode(), codec.encode("lookup", message))
+
+    def _encoder_of(self, keys: AgencyKeys) -> Encoder:
+        kept = self._encoder
+        if kept is None or kept[0] != keys.linkage_epoch:
+            kept = self._encoder = (
+                keys.linkage_epoch,
+                Encoder(keys.linkage_key, keys.linkage_epoch, self._profile),
+            )
+        return kept[1]
