@@ -29,6 +29,7 @@ NOT_PAGES = {
     "/inbox/{team}/rows": "part of the inbox, which is looked at whole",
     "/inbox/{team}/status": "part of the inbox",
     "/inbox/{team}/stream": "a stream",
+    "/look-up/{lookup_id}/answer": "part of the answer's page",
     "/sign-in/callback": "sends on, or shows the page of an error, which is looked at as /nowhere",
 }
 """GET routes that answer with no page of their own, and why; a new one is looked at unless it stands here."""
