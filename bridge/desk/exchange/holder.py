@@ -20,7 +20,7 @@ from bridge.desk.exchange.answer import Holdings, content
 from bridge.desk.exchange.decide import RUNG_OF, Policy, Question, Verdict
 from bridge.desk.exchange.room import BY_ITSELF, Room
 from bridge.desk.exchange.rows import INCOMING, ROWS_MAX, Incoming
-from schemas.exchange import BASES, KINDS, PURPOSES, Disclosure
+from schemas.exchange import BASES, KINDS, PURPOSES, REQUEST_ID_BYTES, Disclosure
 
 REASONS: Final = {
     "no_basis": "They named no basis on which we may disclose it.",
@@ -30,6 +30,8 @@ REASONS: Final = {
 }
 """Why a person refuses, as the asking side reads it."""
 NOTE_MAX_CHARS: Final = 1_000
+SAID: Final = ("agency", "team", "user", "kind", "purpose", "basis", "requested_at", "expires_at", "records")
+"""What the platform says of a request. Every other field is this desk's own and is never taken from a row."""
 
 
 log = logs.get("desk")
@@ -61,6 +63,9 @@ class Holder:
         """A row of our views: a request, or with None that it is taken back.
 
         One that is known already is left as it is: rows come again after a compaction or a lost place.
+
+        Raises:
+            ValueError: It is no request.
         """
         request_id = key.partition(":")[2]
         with self._room.kept.batch():
@@ -69,9 +74,7 @@ class Holder:
                 if known is not None and known.state == "open":
                     self._keep(known, state="withdrawn")
             elif known is None:
-                row = msgspec.convert({**body, "request_id": request_id}, Incoming)
-                if row.kind in KINDS and row.purpose in PURPOSES and row.basis in BASES:
-                    self._keep(row)
+                self._keep(_asked(request_id, body))
 
     def answer_due(self) -> None:
         """Answer what answers itself, and send what was decided and did not arrive.
@@ -214,3 +217,16 @@ class Holder:
         done = new.state not in {"open", "sending"}
         self._room.kept.put(INCOMING, row.request_id, self._room.wall(), new, done=done)
         return new
+
+
+def _asked(request_id: str, body: Mapping[str, Any]) -> Incoming:
+    """A request as a row of the platform says it.
+
+    Raises:
+        ValueError: It is none: a field is missing, or not of the closed words.
+    """
+    row = msgspec.convert({"request_id": request_id, **{name: body[name] for name in SAID if name in body}}, Incoming)
+    words = row.kind in KINDS and row.purpose in PURPOSES and row.basis in BASES
+    if not words or len(bytes.fromhex(request_id)) != REQUEST_ID_BYTES or not all(map(bytes.fromhex, row.records)):
+        raise ValueError("a request that is none")
+    return row

@@ -29,6 +29,9 @@ from tests.unit.bridge.desk.exchange.support import (
     wish,
 )
 
+REQUEST = {"agency": "council", "team": "mash", "user": "u-9", "kind": "identity", "purpose": "identify", "basis": "duty",
+           "requested_at": NOW, "expires_at": NOW + DAY_MS, "records": [RECORD.hex()]}  # fmt: skip
+
 
 @pytest.fixture
 def wire() -> Wire:
@@ -210,9 +213,7 @@ def test_what_the_platform_takes_back_cannot_be_answered(police: Side) -> None:
 def test_a_row_that_comes_again_is_not_answered_again(wire: Wire, police: Side) -> None:
     request_id = police.asked()
     police.beat()
-    body = {"agency": "council", "team": "mash", "user": "u-9", "kind": "identity", "purpose": "identify", "basis": "duty",
-            "requested_at": NOW, "expires_at": NOW + DAY_MS, "records": [RECORD.hex()]}  # fmt: skip
-    police.takes("view", view(request_id, body), "views/0")
+    police.takes("view", view(request_id, REQUEST), "views/0")
     police.beat()
     assert len(police.lines("disclose")) == 1
 
@@ -366,9 +367,29 @@ def test_after_its_time_nothing_is_kept_of_an_answer(wire: Wire, council: Side, 
     assert council.asker.find(request_id) is None
 
 
-def test_a_row_that_cannot_be_read_stops_nothing(police: Side) -> None:
-    police.takes("view", {"kind": "request", "key": "request:00", "as_of_at": NOW, "body": "[]"}, "views/0")
-    police.takes("view", view("01", {"agency": "council"}), "views/0")
-    police.takes("view", view("02", {"agency": "council", "kind": "everything", "records": [OTHER.hex()]}), "views/0")
+@pytest.mark.parametrize(
+    ("request_id", "body"),
+    [
+        ("0" * 32, []), ("0" * 32, {"agency": "council"}), ("0" * 32, {**REQUEST, "kind": "everything"}),
+        ("0" * 32, {**REQUEST, "basis": "none of ours"}), ("0" * 32, {**REQUEST, "records": ["no hexadecimal"]}),
+        ("0" * 32, {**REQUEST, "records": [""]}), ("0" * 30, REQUEST), ("x" * 32, REQUEST),
+    ],
+)  # fmt: skip
+def test_a_row_that_is_no_request_stops_nothing(police: Side, request_id: str, body: object) -> None:
+    police.takes("view", view(request_id, body), "views/0")
     assert not police.holder.recent(10)
+    police.beat()
     assert police.holder.find(police.asked(records=[OTHER.hex()]))
+
+
+def test_the_platform_says_who_asks_and_nothing_of_what_was_decided(wire: Wire, police: Side) -> None:
+    request_id = "7" * 32
+    false = {"state": "sending", "letter": "AAAA", "protocol": "who-is-this", "user_here": "p-7", "note": "agreed",
+             "automatic": True, "sha256": "00", "request_id": "8" * 32}  # fmt: skip
+    police.takes("view", view(request_id, {**REQUEST, "kind": "record", **false}), "views/0")
+    row = police.holder.find(request_id)
+    assert row
+    assert (row.request_id, row.state, row.letter, row.protocol, row.note) == (request_id, "open", b"", "", "")
+    police.beat()
+    assert not [topic for topic, value in wire.sent if request_id.encode() in value]
+    assert not police.lines("disclose")
