@@ -275,15 +275,22 @@ def test_no_path_leads_out_of_the_folder_of_static_files(wire: Wire) -> None:
         assert wire.get(STATIC + path).status in (307, 404), path
 
 
-@pytest.mark.parametrize("how", ["said", "streamed", "said to be less", "said in words"])
+@pytest.mark.parametrize("how", ["said", "streamed", "said to be less", "said in words", "without end"])
 def test_a_body_that_is_too_large_is_refused(sam: Wire, how: str) -> None:
     kind, before = ("content-type", "application/x-www-form-urlencoded"), unchanged(sam.made)
     piece = b"csrf=" + sam.csrf().encode() + b"&x=" + b"y" * 1000
     long = [piece, *[b"z" * 1024] * (BODY_MAX_BYTES // 1024)]
-    said = {"said": str(BODY_MAX_BYTES + 1), "said to be less": "10", "said in words": "ten"}.get(how)
+    said = {
+        "said": str(BODY_MAX_BYTES + 1),
+        "said to be less": "10",
+        "said in words": "ten",
+        "without end": "9" * 5000,
+    }.get(how)
     headers = [kind, *([("content-length", said)] if said else [])]
     for call in sam.calls():
-        if call.method == "POST" and (call.route != "/sign-in/provider" or how in ("said", "said in words")):
+        if call.method == "POST" and (
+            call.route != "/sign-in/provider" or how in ("said", "said in words", "without end")
+        ):
             assert sam.ask("POST", call.path, headers, long).status == 413, call
     assert unchanged(sam.made) == before
 
@@ -450,6 +457,31 @@ def test_what_cannot_be_counted_is_not_answered(sam: Wire, monkeypatch: pytest.M
             answer = sam.ask(call.method, call.path)
             assert answer.status == 503, call
             assert not [name for name in NAMES if name in answer.text.lower()]
+
+
+def test_passwords_cannot_be_tried_many_at_once(sam: Wire) -> None:
+    tried = sam.made.desk.sessions.may_try
+
+    async def many(login: str) -> int:
+        return sum(await asyncio.gather(*(tried(login, "192.0.2.1") for _ in range(40))))
+
+    assert [sam.made.runner.run(many(login)) for login in ("kit", "kit", "alex")] == [5, 0, 0], (
+        "and so many an address"
+    )
+
+
+def test_an_office_that_signs_in_at_nine_is_not_shut_out(sam: Wire) -> None:
+    for _ in range(40):
+        assert sam.other().sign_in("kit").status == 303
+
+
+def test_a_session_that_ended_meanwhile_is_not_opened_again_by_a_step_up(sam: Wire) -> None:
+    sessions, run = sam.made.desk.sessions, sam.made.runner.run
+    cookie = sam.cookies["sightline_session"]
+    session, key = run(sessions.find(cookie, False)), sessions.key(cookie)
+    run(sessions.end_all("u-sam"))
+    assert run(sessions.step_up(session, key)) is None
+    assert sam.get("/inbox/mash").status == 303
 
 
 def test_a_password_cannot_be_tried_again_and_again_on_the_way_to_a_step_up(sam: Wire) -> None:
