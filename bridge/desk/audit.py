@@ -11,8 +11,9 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 ZERO = "0" * 64
@@ -59,6 +60,11 @@ class Audit:
     def head(self) -> str:
         """Hash of the last line."""
         return self._head
+
+    def mark(self) -> tuple[int, str]:
+        """How many lines there are, and the hash of the last."""
+        with self._lock:
+            return self._number, self._head
 
     def record(self, user: str, action: str, subjects: tuple[str, ...], **facts: str | int) -> None:
         """Append one line and wait until it is on disk.
@@ -165,12 +171,7 @@ def _backwards(path: Path, before: int) -> Iterator[tuple[int, bytes]]:
             yield 0, rest
 
 
-def verify(path: Path) -> Break | None:
-    """The first break of the chain, or None where it holds from the first line to the last."""
-    return _walk(path, START)[0]
-
-
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """How far a chain was walked: bytes, lines, and the hash of the last."""
 
     byte: int
@@ -178,10 +179,24 @@ class _Place(NamedTuple):
     head: str
 
 
-START = _Place(0, 0, ZERO)
+START = Place(0, 0, ZERO)
+NO_HEADS: Mapping[int, str] = MappingProxyType({})
 
 
-def _walk(path: Path, place: _Place) -> tuple[Break | None, _Place]:
+def verify(path: Path, heads: Mapping[int, str] = NO_HEADS) -> Break | None:
+    """The first break of the chain, or None where it holds from the first line to the last.
+
+    Args:
+        path: Audit file.
+        heads: Hashes by number of line as they were known outside this file: who writes all of it anew makes a
+            chain that holds, and cannot make it end in these.
+    """
+    found, place = _walk(path, START, heads)
+    beyond = min((line for line in heads if line > place.number), default=0)
+    return found or (Break(beyond, "was handed out and is gone") if beyond else None)
+
+
+def _walk(path: Path, place: Place, heads: Mapping[int, str] = NO_HEADS) -> tuple[Break | None, Place]:
     """Walk on from a place; the first break, and where the walk ended."""
     byte, number, head = place
     with path.open("rb") as file:
@@ -197,8 +212,10 @@ def _walk(path: Path, place: _Place) -> tuple[Break | None, _Place]:
                 return Break(number, "does not follow the line before it"), place
             if _hash(entry) != digest:
                 return Break(number, "was changed"), place
+            if heads.get(number, digest) != digest:
+                return Break(number, "is not the line whose hash was handed out"), place
             byte, head = byte + len(line), digest
-            place = _Place(byte, number, head)
+            place = Place(byte, number, head)
     return None, place
 
 

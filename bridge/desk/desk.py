@@ -22,6 +22,7 @@ from bridge.desk.access.records import Records
 from bridge.desk.accounts import Account, Accounts
 from bridge.desk.audit import Audit
 from bridge.desk.config import Config
+from bridge.desk.exchange.open import Exchange
 from bridge.desk.inbox import Reader
 from bridge.desk.names import Names
 from bridge.desk.oidc import Provider
@@ -33,6 +34,7 @@ FORM_COOKIE: Final = "sightline_form"
 NAV: Final = (
     ("presence", "/presence/{team}", "Presence", ()),
     ("suggestions", "/suggestions", "Suggested links", ()),
+    ("requests", "/requests", "Requests", ()),
     ("demand", "/demand", "Demand", ()),
     ("controls", "/controls", "Controls", ()),
     ("model", "/model", "Model", ()),
@@ -76,6 +78,7 @@ class Desk:
         responder: Sends decisions.
         now: Partnership time, ms.
         wall: Wall time, ms.
+        exchange: What is asked of other agencies and answered; None where this desk has none.
         provider: The agency's identity provider, where it has one.
     """
 
@@ -90,6 +93,7 @@ class Desk:
     responder: Responder
     now: Callable[[], int]
     wall: Callable[[], int]
+    exchange: Exchange | None = None
     provider: Provider | None = None
 
 
@@ -217,7 +221,9 @@ async def frame(request: Request, user: User, team: str) -> dict[str, Any]:
         "nav": [
             (name, address.format(team=team), text + counts.get(name, ""))
             for name, address, text, roles in NAV
-            if (not roles or set(roles) & set(user.account.roles)) and (team or "{team}" not in address)
+            if (not roles or set(roles) & set(user.account.roles))
+            and (team or "{team}" not in address)
+            and (name != "requests" or desk.exchange)
         ],
     }
 

@@ -21,6 +21,7 @@ from bridge.desk.access.gate import Reach, Subject, reach, reaches, withheld
 from bridge.desk.config import Config
 from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, own_frame, render, signed_in, team_of
 from bridge.desk.evidence import own_records, pairs
+from bridge.desk.exchange import offer
 from bridge.desk.forms import posted
 from bridge.desk.inbox import CLOSED, Taken
 from bridge.desk.respond import NotSent, acknowledgement
@@ -262,6 +263,7 @@ async def _alert_page(request: Request, user: User, found: Found, problem: str =
         "people": pairs(links, names, desk.config),
         "ahead": heading,
         "suggested": suggested,
+        "ask": await offer.of_alert(desk, user, message, about_alert(message), may),
         "problem": problem,
         "page": "alert",
         "names_open": may.names,

@@ -32,6 +32,7 @@ class Subject:
         household: The agency's own household id; empty where there is none.
         alert: The user's team has an alert or a notice about it.
         review: A suggested link is to be decided.
+        request: Another agency asks for it, and that is to be decided.
     """
 
     records: tuple[bytes, ...] = ()
@@ -39,6 +40,7 @@ class Subject:
     household: str = ""
     alert: bool = False
     review: bool = False
+    request: bool = False
 
 
 class Because(NamedTuple):
@@ -148,7 +150,8 @@ def _situations(desk: Desk, user: User, subject: Subject, facts: Facts, begun: S
     config, wall = desk.config, desk.wall()
     about = bases.keys(subject.records, subject.household)
     written = desk.records.knows(about)  # of most children nobody has written anything: then nothing more is asked
-    relations = {name for name, so in (("alert", subject.alert), ("review", subject.review)) if so}
+    ties = (("alert", subject.alert), ("review", subject.review), ("request", subject.request))
+    relations = {name for name, so in ties if so}
     if facts.teams & set(user.account.teams):
         relations.add("allocated")
     shared = begun._replace(
@@ -169,17 +172,9 @@ def _situations(desk: Desk, user: User, subject: Subject, facts: Facts, begun: S
 
 
 def _tied(desk: Desk, user: User, about: tuple[str, ...]) -> set[str]:
-    """Ties that the user's own look-up or a request that came here made, while they last."""
-    since = desk.wall() - LOOKED_UP_MS
-    return {
-        kind
-        for kind in ("lookup", "request")
-        if any(
-            one.at >= since and one.user in (user.account.user, "")
-            for key in about
-            for one in desk.records.about(kind, key)
-        )
-    }
+    """The tie that the user's own look-up made, while it lasts."""
+    since, entries = desk.wall() - LOOKED_UP_MS, [one for key in about for one in desk.records.about("lookup", key)]
+    return {"lookup"} if any(one.at >= since and one.user == user.account.user for one in entries) else set()
 
 
 def _reach(desk: Desk, asked: Sequence[Situation], verdicts: Sequence[Verdict]) -> Reach:

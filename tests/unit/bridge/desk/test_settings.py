@@ -11,7 +11,7 @@ from bridge.config import ConfigError
 from bridge.desk import config as configs
 from bridge.desk import serve
 from bridge.desk.accounts import Account, Accounts, hash_password, write
-from bridge.desk.names import _born, _named
+from bridge.desk.names import born, named
 from bridge.desk.sessions import secret
 from tests.unit.bridge.desk.support import settings
 
@@ -122,9 +122,9 @@ def test_the_cookie_secret_is_made_once_for_its_owner_alone(tmp_path: Path) -> N
 
 
 def test_a_person_is_named_as_the_record_holds_them() -> None:
-    assert _named({"given": "Al", "surname": "Bo", "dob": "2019-05-03", "key": ["7", "x"]}) == (
+    assert named({"given": "Al", "surname": "Bo", "dob": "2019-05-03", "key": ["7", "x"]}) == (
         "Al Bo", "3 May 2019", "7 x",
     )  # fmt: skip
-    assert _named({"given": None, "surname": None, "name": "BO, Al"}).name == "BO, Al"
-    assert _named({}).name == "no name held"
-    assert _born("unknown") == "unknown"
+    assert named({"given": None, "surname": None, "name": "BO, Al"}).name == "BO, Al"
+    assert named({}).name == "no name held"
+    assert born("unknown") == "unknown"
