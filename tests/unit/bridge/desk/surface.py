@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from http.cookies import SimpleCookie
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes, urlencode
@@ -20,6 +21,7 @@ from starlette.routing import Mount, Route
 from bridge.desk.access import bases
 from bridge.desk.accounts import ROLES, Account
 from bridge.desk.app import STATIC
+from tests.unit.bridge.desk.exchange import support as exchange
 from tests.unit.bridge.desk.support import (
     _HASH,
     ANN,
@@ -72,7 +74,10 @@ class Call(NamedTuple):
 
 
 def fill(made: Made) -> tuple[Values, ...]:
-    """Bring something for every page to show, and say by which values it is found."""
+    """Bring something for every page to show, and say by which values it is found.
+
+    Before its application is made: it gives the desk its exchange with other agencies.
+    """
     for message in (
         alert(), presence(), suggestion(VALUES["suggestion_id"]), links(), household(outcomes=outcomes()), demand(),
         control("rule:front-door"), figures(judged()),
@@ -85,8 +90,14 @@ def fill(made: Made) -> tuple[Values, ...]:
     glass = made.desk.records.append(
         "break_glass", (f"record:{CAT.hex()}",), "u-kit", bases.plain(bases.glass(WHY, NOW))
     )
-    values = {**VALUES, "entry": glass.id}
-    return values, *({**values, **also} for also in ALSO)
+    folder = made.config.audit.parent / "exchange"
+    folder.mkdir()
+    council = exchange.Side(folder, "council", exchange.Wire())
+    made.desk = replace(made.desk, exchange=council.exchange)
+    theirs = council.asked(agency="police", team="safeguarding-police", records=[ANN.hex()])
+    ours = council.asker.ask("u-sam", "mash", exchange.wish(alert_id=VALUES["alert_id"]))
+    values = {**VALUES, "entry": glass.id, "request_id": theirs}
+    return values, {**values, "request_id": ours}, *({**values, **also} for also in ALSO)
 
 
 def calls(app: Starlette, values: Sequence[Values]) -> list[Call]:
