@@ -267,6 +267,7 @@ async def _alert_page(request: Request, user: User, found: Found, problem: str =
         "problem": problem,
         "page": "alert",
         "names_open": may.names,
+        "basis_at": f"alert/{row.alert_id}",
     }
     return render("alert.html", context, 503 if problem else 200)
 

@@ -42,12 +42,7 @@ RUN = """() => axe.run(document, {resultTypes: ["violations"],
 
 @pytest.fixture
 def served(tmp_path: Path, redis_url: str) -> Iterator[Served]:
-    def make(_: str) -> Made:
-        made = Made(tmp_path, redis_url, {"kit": 1}, more=[surface.SAM])
-        made.values = surface.fill(made)
-        return made
-
-    with serving(make) as served:
+    with serving(lambda _: Made(tmp_path, redis_url, {"kit": 1}, more=[surface.SAM])) as served:
         yield served
 
 
@@ -72,8 +67,9 @@ def look(page: Page, path: str, address: str, script: str) -> list[dict[str, Any
 
 
 def test_no_page_has_a_serious_finding(browser: Browser, served: Served) -> None:
+    values = surface.fill(served.made)
     story(served)
-    paths = pages(served, served.made.values)
+    paths = pages(served, values)
     script, told, wrong = tools.axe(), {}, []
     for width in WIDTHS:
         for who in ("", "sam", "tess"):

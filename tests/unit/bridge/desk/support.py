@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import re
 import socket
@@ -29,6 +30,11 @@ from bridge.desk.app import build
 from bridge.desk.audit import Audit
 from bridge.desk.config import Config
 from bridge.desk.desk import Desk
+from bridge.desk.exchange.asker import Asker
+from bridge.desk.exchange.decide import Policy
+from bridge.desk.exchange.feed import ExchangeTaker
+from bridge.desk.exchange.holder import Holder
+from bridge.desk.exchange.open import Exchange
 from bridge.desk.inbox import OWN, Reader, Writer
 from bridge.desk.names import Names
 from bridge.desk.oidc import Provider
@@ -36,7 +42,9 @@ from bridge.desk.respond import NotSent
 from bridge.desk.sessions import Sessions
 from schemas import crypto
 from schemas.control import Response, statement
+from tests.unit.bridge.desk.exchange.support import Side, Wire
 
+NO_DISCLOSURES = Policy("council", ())
 NOW = 1_764_000_000_000  # Mon 24 Nov 2025, 16:00 in London
 HOUR_MS = 3_600_000
 ANN, BEN, CAT = b"record-ann", b"record-ben", b"record-cat"
@@ -200,6 +208,20 @@ class Made:
             return None
         wall = lambda: int(time.time() * 1000)  # noqa: E731  (a provider's tokens bear the real time)
         return Provider(self.config.oidc, SECRET, self.sessions_redis, "council", wall, transport)
+
+    def join(self) -> tuple[Side, Side]:
+        """Give the desk an exchange: its side, and that of the police at the other end of a wire."""
+        folder = self.config.audit.parent / "sides"
+        folder.mkdir()
+        wire = Wire()
+        police, own = Side(folder, "police", wire), Side(folder, "council", wire)
+        own.room = dataclasses.replace(own.room, audit=self.audit, now=self.desk.now, wall=self.desk.wall)
+        own.holder = Holder(own.room, lambda: NO_DISCLOSURES, self.people, {"name": "Council"})
+        own.asker = Asker(own.room, 72 * 3600)
+        own.taker = ExchangeTaker(own.room, own.holder, own.asker, 365)
+        own.exchange = Exchange(own.holder, own.asker, own.taker, own.partners, own.kept.close)
+        self.desk = dataclasses.replace(self.desk, exchange=own.exchange)
+        return own, police
 
     def close(self) -> None:
         """End what a browser of this desk opened."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from http.cookies import SimpleCookie
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes, urlencode
@@ -21,11 +20,13 @@ from starlette.routing import Mount, Route
 from bridge.desk.access import bases
 from bridge.desk.accounts import ROLES, Account
 from bridge.desk.app import STATIC
-from tests.unit.bridge.desk.exchange import support as exchange
+from bridge.desk.exchange.asker import Wish
+from tests.unit.bridge.desk.exchange.support import view
 from tests.unit.bridge.desk.support import (
     _HASH,
     ANN,
     CAT,
+    HOUR_MS,
     NOW,
     PASSWORD,
     Made,
@@ -50,6 +51,12 @@ VALUES: Values = {
 """A value for every parameter of a path, such that for `SAM` there is something behind it."""
 ALSO: tuple[Values, ...] = ({"of": "record", "ident": ANN.hex(), "kind": "break_glass"},)
 """Other values, where one path leads to different things."""
+THEIRS = "7e" * 16
+ASKED = {
+    "agency": "police", "team": "safeguarding-police", "user": "u-9", "kind": "identity", "purpose": "identify",
+    "basis": "duty", "requested_at": NOW, "expires_at": NOW + 24 * HOUR_MS, "records": [ANN.hex()],
+}  # fmt: skip
+"""What another agency asks of us."""
 CHOICES = ("of", "kind")
 """Parameters that choose among a few words and name nothing."""
 SAM = Account("u-sam", "sam", "Sam Duty", _HASH, ("mash", "duty-east"), ROLES, ("rung-4",))
@@ -74,10 +81,7 @@ class Call(NamedTuple):
 
 
 def fill(made: Made) -> tuple[Values, ...]:
-    """Bring something for every page to show, and say by which values it is found.
-
-    Before its application is made: it gives the desk its exchange with other agencies.
-    """
+    """Bring something for every page to show, and say by which values it is found."""
     for message in (
         alert(), presence(), suggestion(VALUES["suggestion_id"]), links(), household(outcomes=outcomes()), demand(),
         control("rule:front-door"), figures(judged()),
@@ -87,16 +91,17 @@ def fill(made: Made) -> tuple[Values, ...]:
         "op": "upsert", "age_band": "5-9", "to_18": True, "to_25": True, "group": "", "allocation": "mash",
         "restricted": False, "unborn_of": b"", "statuses": [],
     }  # fmt: skip
+    if made.desk.exchange is None:
+        made.join()
+    assert made.desk.exchange is not None
+    ours = made.desk.exchange.asker.ask(
+        "u-sam", "mash", Wish("police", "identity", "identify", "duty", VALUES["alert_id"])
+    )
+    made.desk.exchange.taker.take("exchange", "view", view(THEIRS, ASKED), "views/0", 1)
     glass = made.desk.records.append(
         "break_glass", (f"record:{CAT.hex()}",), "u-kit", bases.plain(bases.glass(WHY, NOW))
     )
-    folder = made.config.audit.parent / "exchange"
-    folder.mkdir()
-    council = exchange.Side(folder, "council", exchange.Wire())
-    made.desk = replace(made.desk, exchange=council.exchange)
-    theirs = council.asked(agency="police", team="safeguarding-police", records=[ANN.hex()])
-    ours = council.asker.ask("u-sam", "mash", exchange.wish(alert_id=VALUES["alert_id"]))
-    values = {**VALUES, "entry": glass.id, "request_id": theirs}
+    values = {**VALUES, "entry": glass.id, "request_id": THEIRS}
     return values, {**values, "request_id": ours}, *({**values, **also} for also in ALSO)
 
 
