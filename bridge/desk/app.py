@@ -31,6 +31,7 @@ from bridge.desk.exchange import routes as exchange
 from bridge.desk.forms import OldForm, same_origin
 from bridge.desk.limits import TooMany
 from bridge.desk.oversight import governance
+from bridge.desk.tables import routes as tables
 
 BODY_MAX_BYTES: Final = 16 * 1024  # no form of the desk comes near
 LENGTH_MAX_CHARS: Final = 20  # digits of a length that is read as a number at all
@@ -186,6 +187,7 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         Route("/suggestions", suggestions.suggestions),
         Route("/suggestions/{suggestion_id}", suggestions.decide, methods=["POST"]),
         *access.ROUTES,
+        *tables.ROUTES,
         *governance.ROUTES,
         *exchange.ROUTES,
         Route("/healthz", healthz),

@@ -372,6 +372,53 @@ def demand(**cells: Any) -> dict[str, Any]:
     return {"kind": "insight", "key": "insight:demand", "as_of_at": NOW, "body": json.dumps(body)}
 
 
+def profile(record: bytes, *statuses: str, **fields: Any) -> dict[str, Any]:
+    """What our own store says of a child of ten, whose statuses last."""
+    spells = [{"kind": kind, "started_at": NOW - 24 * HOUR_MS, "ended_at": None} for kind in statuses]
+    return {"op": "upsert", "age_band": "5-10", "to_18": True, "to_25": False, "group": "", "allocation": "mash",
+            "restricted": False, "unborn_of": b"", "statuses": spells, "pseudonym": record, **fields}  # fmt: skip
+
+
+def insight(name: str, **fields: Any) -> dict[str, Any]:
+    """A row of the agency's views: a table of the week, with one count withheld."""
+    tables: dict[str, dict[str, Any]] = {
+        "caseload": {
+            "columns": ["none", "early_help", "in_need", "plan", "looked_after", "total"],
+            "rows": [
+                {"agency_kind": "police", "cells": {"none": 1_495, "early_help": 40, "in_need": 25, "plan": 10,
+                                                    "looked_after": 15, "total": 1_585}},
+                {"agency_kind": "social_care", "cells": {"none": 300, "early_help": 120, "in_need": 90, "plan": None,
+                                                         "looked_after": 30, "total": None}},
+            ],
+        },
+        "flows": {
+            "columns": ["none", "plan"], "span_weeks": 4,
+            "rows": [{"from": "none", "cells": {"plan": 10}}, {"from": "plan", "cells": {"none": None}}],
+        },
+        "alerts": {
+            "columns": ["raised", "answered", "true_positive", "false_positive"], "window_weeks": 12,
+            "rows": [
+                {"team": "mash", "precision_percent": 67, "median_response_s": 7_200,
+                 "cells": {"raised": 105, "answered": 45, "true_positive": 20, "false_positive": 10}},
+                {"team": "total", "precision_percent": None, "median_response_s": None,
+                 "cells": {"raised": 115, "answered": None, "true_positive": None, "false_positive": 10}},
+            ],
+        },
+        "links": {
+            "columns": ["people", "found", "apart", "undone", "false_ppm", "missed_ppm"],
+            "rows": [
+                {"group": "A1", "withheld": False, "cells": {"people": 435, "found": 0, "apart": 10, "undone": 0,
+                                                             "false_ppm": 1_000, "missed_ppm": 19_000}},
+                {"group": "total", "withheld": False, "cells": {"people": None, "found": 0, "apart": 10, "undone": 0,
+                                                                "false_ppm": None, "missed_ppm": 20_000}},
+            ],
+        },
+    }  # fmt: skip
+    body = {"table": name, "title": f"The {name}", "counts": "Whom it counts.", "published_at": NOW - 16 * HOUR_MS,
+            "rounded_to": 5, "withheld": "counts of 1 to 7", **tables[name], **fields}  # fmt: skip
+    return {"kind": "insight", "key": f"insight:{name}", "as_of_at": NOW, "body": json.dumps(body)}
+
+
 def control(name: str, **fields: Any) -> dict[str, Any]:
     """A row of the agency's views: a control of which one version is in force, one waits and one was refused."""
     body = {
