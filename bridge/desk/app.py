@@ -34,6 +34,7 @@ from bridge.desk.oversight import governance
 from bridge.desk.tables import routes as tables
 
 BODY_MAX_BYTES: Final = 16 * 1024  # no form of the desk comes near
+LENGTH_MAX_CHARS: Final = 20  # digits of a length that is read as a number at all
 STATIC: Final = "/static"
 STATIC_CACHE: Final = "public, max-age=600"  # no more: a new version's pages come with a new version's files soon
 HEADERS: Final = {
@@ -102,7 +103,7 @@ class Guard:
     def _refuses(self, scope: Scope) -> HTTPException | None:
         headers = Headers(scope=scope)
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > BODY_MAX_BYTES:
+        if not length.isdecimal() or len(length) > LENGTH_MAX_CHARS or int(length) > BODY_MAX_BYTES:
             return HTTPException(413)
         if not same_origin(scope["method"], headers, self.https):
             return HTTPException(403)

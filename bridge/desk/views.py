@@ -30,7 +30,7 @@ from bridge.desk.rungs import cut_alert, cut_household, cut_links, cut_presence
 RECENT_MS: Final = 24 * 3600 * 1000  # presence shown above the inbox; all of it has a page
 RECENT_MAX: Final = 5
 TAKEN_MAX: Final = 20  # rows of what others have, and of what is closed
-STREAM_WAIT_MS: Final = 3_000  # how often an idle stream checks that the user is signed in; redis-py gives up at 5 s
+STREAM_WAIT_MS: Final = 5_000  # how often an idle stream checks that the user is still signed in
 
 
 class Found(NamedTuple):

@@ -60,6 +60,7 @@ def serving(make: Callable[[str], Made]) -> Iterator[Served]:
     """A desk behind a real server; `make` is given its address."""
     own = socket.socket()
     own.bind(("127.0.0.1", 0))
+    own.listen()  # a browser that is faster than the server waits
     address = f"http://127.0.0.1:{own.getsockname()[1]}"
     made = make(address)
 

@@ -21,10 +21,12 @@ from bridge.desk.access import bases
 from bridge.desk.accounts import ROLES, Account
 from bridge.desk.app import STATIC
 from bridge.desk.exchange.asker import Wish
+from tests.unit.bridge.desk.exchange.support import view
 from tests.unit.bridge.desk.support import (
     _HASH,
     ANN,
     CAT,
+    HOUR_MS,
     NOW,
     PASSWORD,
     Made,
@@ -49,6 +51,12 @@ VALUES: Values = {
 """A value for every parameter of a path, such that for `SAM` there is something behind it."""
 ALSO: tuple[Values, ...] = ({"of": "record", "ident": ANN.hex(), "kind": "break_glass"},)
 """Other values, where one path leads to different things."""
+THEIRS = "7e" * 16
+ASKED = {
+    "agency": "police", "team": "safeguarding-police", "user": "u-9", "kind": "identity", "purpose": "identify",
+    "basis": "duty", "requested_at": NOW, "expires_at": NOW + 24 * HOUR_MS, "records": [ANN.hex()],
+}  # fmt: skip
+"""What another agency asks of us."""
 CHOICES = ("of", "kind")
 """Parameters that choose among a few words and name nothing."""
 SAM = Account("u-sam", "sam", "Sam Duty", _HASH, ("mash", "duty-east"), ROLES, ("rung-4",))
@@ -86,14 +94,15 @@ def fill(made: Made) -> tuple[Values, ...]:
     if made.desk.exchange is None:
         made.join()
     assert made.desk.exchange is not None
-    asked = made.desk.exchange.asker.ask(
+    ours = made.desk.exchange.asker.ask(
         "u-sam", "mash", Wish("police", "identity", "identify", "duty", VALUES["alert_id"])
     )
+    made.desk.exchange.taker.take("exchange", "view", view(THEIRS, ASKED), "views/0", 1)
     glass = made.desk.records.append(
         "break_glass", (f"record:{CAT.hex()}",), "u-kit", bases.plain(bases.glass(WHY, NOW))
     )
-    values = {**VALUES, "entry": glass.id, "request_id": asked}
-    return values, *({**values, **also} for also in ALSO)
+    values = {**VALUES, "entry": glass.id, "request_id": THEIRS}
+    return values, {**values, "request_id": ours}, *({**values, **also} for also in ALSO)
 
 
 def calls(app: Starlette, values: Sequence[Values]) -> list[Call]:
