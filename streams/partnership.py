@@ -33,7 +33,7 @@ from streams.linkage.review import About, Suggestions
 from streams.outbox import RefusedOut, RowOut
 from streams.presence.directory import Directory
 from streams.presence.directory import Team as PresenceTeam
-from streams.records import Feed, Record, SealedKey, Version, share
+from streams.records import REQUEST_SPECS, Feed, Record, SealedKey, Version, share
 from streams.risk.contribution import Contribution, Profile
 from streams.risk.foresight import FORESIGHT_SPECS
 from streams.state import Out, Spec, Tables
@@ -62,6 +62,7 @@ SPECS: Final[tuple[Spec, ...]] = (
     *FORESIGHT_SPECS,
     *insights.DEMAND_SPECS,
     *FIGURE_SPECS,
+    *REQUEST_SPECS,
 )
 
 _pack = msgspec.msgpack.Encoder().encode

@@ -16,6 +16,8 @@ import msgspec
 import redis
 import redis.asyncio
 
+from bridge.desk import live
+
 ALERTS_MAX = 5_000  # alerts kept a team; beyond, closed ones go first, then the oldest
 NOTICES_MAX = 500  # presence notices kept a team
 CHANGES_MAX = 1_000  # changes that a dropped page can resume from; one that is further behind reads the list anew
@@ -181,11 +183,17 @@ class Reader:
     def __init__(self, connection: redis.asyncio.Redis, agency: str) -> None:
         self._redis: Any = connection  # redis types its answers for both of its clients at once
         self._agency = agency
+        self._streams: dict[str, live.Stream] = {}
+        self._decoded: dict[str, tuple[str, list[dict[str, Any]]]] = {}
 
     async def alerts(self, team: str) -> list[dict[str, Any]]:
-        """All alerts kept of a team, in no order."""
-        rows = await self._redis.hvals(keys(self._agency, team).alerts)
-        return [msgspec.msgpack.decode(row) for row in rows]
+        """All alerts kept of a team, in no order; decoded once a change, whoever asks, so not to be altered."""
+        at, newest = keys(self._agency, team), await self.newest(team)
+        known = self._decoded.get(team)
+        if known is None or known[0] != newest:
+            rows = await self._redis.hvals(at.alerts)
+            known = self._decoded[team] = newest, [msgspec.msgpack.decode(row) for row in rows]
+        return known[1]
 
     async def alert(self, team: str, alert_id: str) -> dict[str, Any] | None:
         """One alert of a team."""
@@ -276,29 +284,24 @@ class Reader:
 
     async def newest(self, team: str) -> str:
         """Id of the last change; a page remembers it and is told of all later ones."""
-        found = await self._redis.xrevrange(keys(self._agency, team).changes, count=1)
-        return found[0][0].decode() if found else "0-0"
+        return await live.newest(self._redis, keys(self._agency, team).changes)
 
     async def changes(self, team: str, last_id: str, wait_ms: int) -> AsyncIterator[tuple[str, str]]:
         """Changes after `last_id`, many at once told as one: (id of the last, kind). Never ends.
 
         Args:
             team: Team.
-            last_id: Id of the last change seen, or `$` for those from now on.
+            last_id: Id of the last change seen, or `$` for those from now on. One that Redis no longer knows is
+                another than the newest, so a page that was open before Redis was lost is told to look.
             wait_ms: Longest wait for one, ms; then the kind is `none`.
         """
-        stream = keys(self._agency, team).changes
-        newest = await self.newest(team)
+        stream = self._streams.setdefault(team, live.Stream(self._redis, keys(self._agency, team).changes))
         if last_id == "$":
-            last_id = newest
-        elif _before(newest, last_id):  # Redis was lost: its ids began again, all there is is new
-            last_id = "0-0"
+            last_id = await self.newest(team)
         while True:
-            found = await self._redis.xread({stream: last_id}, count=CHANGES_MAX, block=wait_ms)
-            kind = "none"
-            if found:
-                entries = next(iter(found.values()))[0] if isinstance(found, dict) else found[0][1]
-                last_id, kind = entries[-1][0].decode(), "changed"
+            found = await stream.after(last_id, wait_ms)
+            kind = "none" if found == last_id else "changed"
+            last_id = found
             yield last_id, kind
 
 
@@ -308,10 +311,6 @@ def _body(row: Mapping[str, Any]) -> dict[str, Any] | None:
         return {**msgspec.json.decode(row["body"] or "null", type=dict[str, Any]), "as_of_at": row["as_of_at"]}
     except msgspec.DecodeError:
         return None
-
-
-def _before(one: str, other: str) -> bool:
-    return tuple(map(int, one.split("-"))) < tuple(map(int, other.split("-")))
 
 
 def _age(row: Mapping[str, Any]) -> int:

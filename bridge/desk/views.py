@@ -19,8 +19,9 @@ from bridge.desk import ahead, figures, pages, standing
 from bridge.desk.access import reading
 from bridge.desk.access.gate import Reach, Subject, reach, reaches, withheld
 from bridge.desk.config import Config
-from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, render, signed_in, team_of
+from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, own_frame, render, signed_in, team_of
 from bridge.desk.evidence import own_records, pairs
+from bridge.desk.exchange import offer
 from bridge.desk.forms import posted
 from bridge.desk.inbox import CLOSED, Taken
 from bridge.desk.respond import NotSent, acknowledgement
@@ -29,7 +30,7 @@ from bridge.desk.rungs import cut_alert, cut_household, cut_links, cut_presence
 RECENT_MS: Final = 24 * 3600 * 1000  # presence shown above the inbox; all of it has a page
 RECENT_MAX: Final = 5
 TAKEN_MAX: Final = 20  # rows of what others have, and of what is closed
-STREAM_WAIT_MS: Final = 5_000  # how often an idle stream checks that the user is still signed in
+STREAM_WAIT_MS: Final = 3_000  # how often an idle stream checks that the user is signed in; redis-py gives up at 5 s
 
 
 class Found(NamedTuple):
@@ -44,7 +45,8 @@ async def home(request: Request) -> Response:
     """The first of the user's teams."""
     user = await signed_in(request)
     known = [team for team in user.account.teams if team in desk_of(request).config.teams]
-    return RedirectResponse(f"/inbox/{known[0]}" if known else "/no-team", status_code=303)
+    home = "/governance" if "governance" in user.account.roles else "/no-team"
+    return RedirectResponse(f"/inbox/{known[0]}" if known else home, status_code=303)
 
 
 async def no_team(request: Request) -> Response:
@@ -162,11 +164,8 @@ async def model(request: Request) -> Response:
 
 
 async def _for_everyone(request: Request, user: User, page: str, context: dict[str, Any]) -> Response:
-    """A page that is the same for every user of a team here, framed by the first of their teams."""
-    team = next((team for team in user.account.teams if team in desk_of(request).config.teams), None)
-    if team is None:
-        return RedirectResponse("/no-team", status_code=303)
-    return render(f"{page}.html", {**await frame(request, user, team), **context, "page": page})
+    """A page that is the same for every user here."""
+    return render(f"{page}.html", {**await own_frame(request, user), **context, "page": page})
 
 
 async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:
@@ -264,6 +263,7 @@ async def _alert_page(request: Request, user: User, found: Found, problem: str =
         "people": pairs(links, names, desk.config),
         "ahead": heading,
         "suggested": suggested,
+        "ask": await offer.of_alert(desk, user, message, about_alert(message), may),
         "problem": problem,
         "page": "alert",
         "names_open": may.names,

@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ CHROMIUM = next(
 )
 QUIET = (
     "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--disable-default-apps", "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--disable-sync", "--disable-default-apps", "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )  # fmt: skip
 
 
@@ -55,27 +55,36 @@ def redis_url() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
-def served(tmp_path: Path, redis_url: str) -> Iterator[Served]:
-    made = Made(tmp_path, redis_url, {"sam": 4, "alex": 4, "kit": 1})
+@contextlib.contextmanager
+def serving(make: Callable[[str], Made]) -> Iterator[Served]:
+    """A desk behind a real server; `make` is given its address."""
+    own = socket.socket()
+    own.bind(("127.0.0.1", 0))
+    address = f"http://127.0.0.1:{own.getsockname()[1]}"
+    made = make(address)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         await made.sessions_redis.aclose()
 
-    with socket.socket() as own:
-        own.bind(("127.0.0.1", 0))
+    with own:
         config = uvicorn.Config(
             build(made.desk, lifespan), log_level="error", loop="asyncio", timeout_graceful_shutdown=1
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [own]}, daemon=True)
         thread.start()
-        yield Served(made, f"http://127.0.0.1:{own.getsockname()[1]}")
+        yield Served(made, address)
         server.should_exit = True
         thread.join(timeout=10)
     made.redis.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path, redis_url: str) -> Iterator[Served]:
+    with serving(lambda _: Made(tmp_path, redis_url, {"sam": 4, "alex": 4, "kit": 1})) as served:
+        yield served
 
 
 class Watched:

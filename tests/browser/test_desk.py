@@ -32,12 +32,12 @@ pytestmark = pytest.mark.browser
 Open = Callable[..., Watched]
 
 
-def sign_in(page: Page, address: str, login: str = "sam") -> None:
+def sign_in(page: Page, address: str, login: str = "sam", lands: str = "**/inbox/mash") -> None:
     page.goto(address)
     page.get_by_label("User name").fill(login)
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_url("**/inbox/mash")
+    page.wait_for_url(lands)
 
 
 def story(served: Served) -> None:

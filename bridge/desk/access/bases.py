@@ -238,9 +238,14 @@ def plain(one: msgspec.Struct) -> dict[str, Any]:
     return made
 
 
+def today(now: int) -> date:
+    """The day in London."""
+    return datetime.fromtimestamp(now / 1000, LONDON).date()
+
+
 def review_by(now: int) -> date:
     """The last day for a review: three working days on, by England's calendar."""
-    day, left = datetime.fromtimestamp(now / 1000, LONDON).date(), REVIEW_DAYS
+    day, left = today(now), REVIEW_DAYS
     off = holidays.country_holidays("GB", subdiv="ENG", years=(day.year, day.year + 1))
     while left:
         day += timedelta(days=1)

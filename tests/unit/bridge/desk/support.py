@@ -101,6 +101,9 @@ class FakePeople:
     def events_of(self, pseudonym: bytes) -> list[dict[str, Any]]:
         return sorted(self.events.get(pseudonym, ()), key=lambda one: -one["occurred_at"])
 
+    def left(self) -> dict[str, dict[str, int]]:
+        return {"2025-11-23": {"identity/upsert": 12, "event/upsert": 40}}
+
     def allocated(self, team: str) -> list[dict[str, Any]]:
         return [one for one in self.profiles.values() if one["allocation"] == team]
 
