@@ -26,6 +26,7 @@ from bridge.desk.exchange.open import Exchange
 from bridge.desk.inbox import Reader
 from bridge.desk.names import Names
 from bridge.desk.oidc import Provider
+from bridge.desk.oversight.controls_keys import Governance
 from bridge.desk.respond import Responder
 from bridge.desk.sessions import Session, Sessions
 
@@ -80,6 +81,7 @@ class Desk:
         wall: Wall time, ms.
         exchange: What is asked of other agencies and answered; None where this desk has none.
         provider: The agency's identity provider, where it has one.
+        governance: What controls are changed with, where this agency does so.
     """
 
     config: Config
@@ -95,6 +97,7 @@ class Desk:
     wall: Callable[[], int]
     exchange: Exchange | None = None
     provider: Provider | None = None
+    governance: Governance | None = None
 
 
 @dataclass(frozen=True)
