@@ -30,6 +30,7 @@ TEAMS_MAX: Final = 24  # teams with a field each; a form has no room for more, a
 BODY_MAX_CHARS: Final = 12_000  # a form of the desk holds no more
 HOLDS: Final = "{} (left out)"
 NOTHING: Final = "not set"
+_ABSENT: Final = object()
 
 
 class Bad(ValueError):
@@ -138,7 +139,7 @@ def differences(old: str, new: str) -> tuple[Difference, ...]:
 def _differences(was: dict[str, Any], then: dict[str, Any]) -> Iterator[Difference]:
     names = [*LABELS, *sorted({*was, *then} - {*LABELS, "teams"})]
     for name in names:
-        if _held(was, name) != _held(then, name):
+        if not _same(_held(was, name), _held(then, name)):
             yield Difference(LABELS[name][0] if name in LABELS else name, *_pair(was, then, name))
     before, after = ({team["name"]: team for team in rules["teams"]} for rules in (was, then))
     for team in sorted({*before, *after}):
@@ -149,15 +150,23 @@ def _differences(was: dict[str, Any], then: dict[str, Any]) -> Iterator[Differen
             continue
         one, other = before[team], after[team]
         for name in sorted({*one, *other}):
-            if _held(one, name) != _held(other, name):
+            if not _same(_held(one, name), _held(other, name)):
                 yield Difference(f"Team {team}: {name}", *_pair(one, other, name))
     if [*before] != [*after] and {*before} == {*after}:
         yield Difference("Order of teams", ", ".join(before), ", ".join(after))
 
 
 def _held(fields: Mapping[str, Any], name: str) -> Any:
-    default = RESPOND_HOURS if name == "respond_hours" else DEFAULTS.get(name)
+    default = RESPOND_HOURS if name == "respond_hours" else DEFAULTS.get(name, _ABSENT)
     return fields.get(name, default)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether the platform reads two values alike: 14 is 14.0, but 1 is not true, and null is not nothing."""
+    if one is _ABSENT or other is _ABSENT:
+        return one is other
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (one, other))
+    return bool(one == other) if numbers else json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def _pair(was: Mapping[str, Any], then: Mapping[str, Any], name: str) -> tuple[str, str]:
@@ -175,7 +184,7 @@ def _shown(fields: Mapping[str, Any], name: str) -> str:
         value = fields[name]
         return value if isinstance(value, str) and value else json.dumps(value, sort_keys=True, ensure_ascii=False)
     held = _held(fields, name)
-    return NOTHING if held is None else HOLDS.format(held)
+    return NOTHING if held is _ABSENT else HOLDS.format(held)
 
 
 def _number(name: str, text: str) -> float:
