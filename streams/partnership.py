@@ -40,7 +40,6 @@ from streams.state import Out, Spec, Tables
 
 ORPHAN_MS: Final = topology.RETENTION_S * 1000  # an event waits this long for its record
 
-
 SPECS: Final[tuple[Spec, ...]] = (
     Spec("controls", ControlRow),
     Spec("keys", SealedKey),
@@ -63,6 +62,7 @@ SPECS: Final[tuple[Spec, ...]] = (
     *insights.DEMAND_SPECS,
     *FIGURE_SPECS,
     *REQUEST_SPECS,
+    *insights.WEEKLY_SPECS,
 )
 
 _pack = msgspec.msgpack.Encoder().encode

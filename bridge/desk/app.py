@@ -31,6 +31,7 @@ from bridge.desk.exchange import routes as exchange
 from bridge.desk.forms import OldForm, same_origin
 from bridge.desk.limits import TooMany
 from bridge.desk.oversight import controls_routes, governance
+from bridge.desk.tables import routes as tables
 
 BODY_MAX_BYTES: Final = 16 * 1024  # no form of the desk comes near
 STATIC: Final = "/static"
@@ -184,6 +185,7 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         Route("/suggestions", suggestions.suggestions),
         Route("/suggestions/{suggestion_id}", suggestions.decide, methods=["POST"]),
         *access.ROUTES,
+        *tables.ROUTES,
         *governance.ROUTES,
         *controls_routes.ROUTES,
         *exchange.ROUTES,

@@ -36,9 +36,8 @@ NAV: Final = (
     ("presence", "/presence/{team}", "Presence", ()),
     ("suggestions", "/suggestions", "Suggested links", ()),
     ("requests", "/requests", "Requests", ()),
-    ("demand", "/demand", "Demand", ()),
+    ("insights", "/insights", "Insights", ()),
     ("controls", "/controls", "Controls", ()),
-    ("model", "/model", "Model", ()),
     ("governance", "/governance", "Governance", ("governance",)),
 )
 """Pages beside the inboxes: name, address, words, and the roles that see it; none: everybody."""

@@ -9,7 +9,7 @@ topics and the audit and is rebuilt from them; pseudonyms only, never a name.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,9 +24,9 @@ NOTICES_MAX = 500  # presence notices kept a team
 CHANGES_MAX = 1_000  # changes that a dropped page can resume from; one that is further behind reads the list anew
 SUGGESTIONS_MAX = 20_000  # suggestions kept, about 1 kB each; beyond, the weakest go
 LINKS_MAX = 20_000  # households kept whose links are explained; beyond, whichever
-HOUSEHOLDS_MAX = 20_000  # households kept of which something is said; beyond, those that are heading nowhere first
-HOUSEHOLD_KEPT = ("trajectory", "outcomes", "behind", "as_of_at")  # what a page shows of a household's row
-SAMPLE = 16  # households looked at to find one to drop
+HOUSEHOLDS_MAX = 20_000  # households kept, .8 kB each and at most 2; beyond, those that score lowest go first
+HOUSEHOLD_KEPT = ("records", "score_ppm", "factors", "model", "trajectory", "outcomes", "behind", "as_of_at")
+"""What a page shows of a household's row."""
 KEPT_WHOLE = {"insight": "insights", "control": "controls", "freshness": "freshness"}
 """Kinds of rows of which there are few: where they are kept, by the rest of their key."""
 FIGURES = "model:figures"  # the one row of its kind that a page shows
@@ -56,6 +56,8 @@ class Keys(NamedTuple):
     ranks: str
     links: str
     households: str
+    scored: str
+    listed: str
     insights: str
     controls: str
     freshness: str
@@ -146,9 +148,7 @@ class Writer:
         elif row["kind"] == "link":
             pipe.hdel(at.links, key) if body is None else pipe.hset(at.links, key, msgspec.msgpack.encode(body))
         elif row["kind"] == "household":
-            said = {name: body[name] for name in HOUSEHOLD_KEPT if name in body} if body else {}
-            known = said.get("trajectory") or said.get("outcomes")
-            pipe.hset(at.households, key, msgspec.msgpack.encode(said)) if known else pipe.hdel(at.households, key)
+            _keep_household(pipe, at, key, body)
         elif row["kind"] in KEPT_WHOLE and body is not None:
             pipe.hset(getattr(at, KEPT_WHOLE[row["kind"]]), key, msgspec.msgpack.encode(body))
         elif row["key"] == FIGURES and body is not None:
@@ -161,7 +161,9 @@ class Writer:
         elif row["kind"] == "link" and self._redis.hlen(at.links) > LINKS_MAX:
             self._redis.hdel(at.links, self._redis.hrandfield(at.links))
         elif row["kind"] == "household" and self._redis.hlen(at.households) > HOUSEHOLDS_MAX:
-            self._drop_household(at.households)
+            for lowest, _ in self._redis.zpopmin(at.scored):
+                self._redis.hdel(at.households, lowest)
+                self._redis.zrem(at.listed, lowest)
 
     def skip(self, team: str, place: str, next_offset: int) -> None:
         """Pass over a message that could not be read."""
@@ -171,12 +173,6 @@ class Writer:
         """Put back who acknowledged what, from the audit, where Redis does not know it."""
         for alert_id, taken in rows:
             self._redis.hsetnx(keys(self._agency, team).taken, alert_id, msgspec.msgpack.encode(taken))
-
-    def _drop_household(self, table: str) -> None:
-        some = self._redis.hrandfield(table, SAMPLE, withvalues=True)
-        pairs = list(zip(some[::2], some[1::2], strict=True))
-        low = (key for key, row in pairs if not msgspec.msgpack.decode(row).get("trajectory"))
-        self._redis.hdel(table, next(low, pairs[0][0]))
 
     def _prune(self, table: str) -> None:
         rows = self._redis.hgetall(table)
@@ -270,6 +266,17 @@ class Reader:
         row = await self._redis.hget(keys(self._agency, OWN).households, household)
         return None if row is None else msgspec.msgpack.decode(row)
 
+    async def household_ids(self, at_most: int, *, by_score: bool) -> list[str]:
+        """Households that are kept: those that score highest first, or in the order of ids."""
+        at = keys(self._agency, OWN)
+        command = self._redis.zrevrange if by_score else self._redis.zrange
+        return [key.decode() for key in await command(at.scored if by_score else at.listed, 0, at_most - 1)]
+
+    async def households(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What is said of some households, by id; those that are gone are left out."""
+        rows = await self._redis.hmget(keys(self._agency, OWN).households, ids) if ids else []
+        return {key: msgspec.msgpack.decode(row) for key, row in zip(ids, rows, strict=True) if row is not None}
+
     async def insight(self, table: str) -> dict[str, Any] | None:
         """The newest of the aggregate tables of this name."""
         row = await self._redis.hget(keys(self._agency, OWN).insights, table)
@@ -321,6 +328,19 @@ class Reader:
             kind = "none" if found == last_id else "changed"
             last_id = found
             yield last_id, kind
+
+
+def _keep_household(pipe: Any, at: Keys, key: str, body: Mapping[str, Any] | None) -> None:
+    """Keep a household's row, and its place by score and by id; or drop it where it is gone."""
+    if body is None:
+        pipe.hdel(at.households, key)
+        pipe.zrem(at.scored, key)
+        pipe.zrem(at.listed, key)
+        return
+    said = {name: body[name] for name in HOUSEHOLD_KEPT if name in body}
+    pipe.hset(at.households, key, msgspec.msgpack.encode(said))
+    pipe.zadd(at.scored, {key: body.get("score_ppm") or 0})
+    pipe.zadd(at.listed, {key: 0})
 
 
 def _body(row: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -94,6 +94,15 @@ class Names:
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, all_of)
 
+    async def profiles(self, records: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
+        """What is true of own records now, in codes; those of which nothing was sent are left out."""
+
+        def all_of() -> dict[bytes, dict[str, Any]]:
+            found = ((record, self._people.profile(record)) for record in records)
+            return {record: profile for record, profile in found if profile is not None}
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, all_of)
+
     async def left(self) -> dict[str, dict[str, int]]:
         """What left the bridge, day by day: counts, about nobody."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._people.left)

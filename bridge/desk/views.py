@@ -142,19 +142,21 @@ async def demand(request: Request) -> Response:
     """How much work to expect, by team: aggregate and small numbers withheld, so for every user."""
     user, desk = await signed_in(request), desk_of(request)
     kinds = ahead.demand(await desk.inbox.insight("demand"), desk.config)
-    return await _for_everyone(request, user, "demand", {"kinds": kinds})
+    return await for_everyone(request, user, "demand.html", "insights", {"kinds": kinds})
 
 
 async def model(request: Request) -> Response:
     """How good the models were: aggregate and small numbers withheld, so for every user."""
     user, desk = await signed_in(request), desk_of(request)
     told = figures.page(await desk.inbox.figures(), desk.now())
-    return await _for_everyone(request, user, "model", {"figures": told})
+    return await for_everyone(request, user, "model.html", "insights", {"figures": told})
 
 
-async def _for_everyone(request: Request, user: User, page: str, context: dict[str, Any]) -> Response:
+async def for_everyone(
+    request: Request, user: User, template: str, page: str, context: dict[str, Any]
+) -> Response:  # fmt: skip
     """A page that is the same for every user here."""
-    return render(f"{page}.html", {**await own_frame(request, user), **context, "page": page})
+    return render(template, {**await own_frame(request, user), **context, "page": page})
 
 
 async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:
@@ -256,6 +258,7 @@ async def _alert_page(request: Request, user: User, found: Found, problem: str =
         "problem": problem,
         "page": "alert",
         "names_open": may.names,
+        "basis_at": f"alert/{row.alert_id}",
     }
     return render("alert.html", context, 503 if problem else 200)
 

@@ -63,6 +63,8 @@ def serving(make: Callable[[str], Made]) -> Iterator[Served]:
     address = f"http://127.0.0.1:{own.getsockname()[1]}"
     made = make(address)
 
+    made.join()
+
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield

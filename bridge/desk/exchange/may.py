@@ -9,6 +9,7 @@ from __future__ import annotations
 from bridge.desk.access.gate import Reach, Subject, reach, withheld
 from bridge.desk.access.policy import CALL_RUNG
 from bridge.desk.desk import Desk, User
+from bridge.desk.exchange.decide import RUNG_OF
 from bridge.desk.exchange.rows import Incoming, Outgoing
 
 
@@ -31,6 +32,14 @@ async def may_ask(desk: Desk, user: User, subject: Subject, asked: str, kind: st
     if not found.names or found.of(asked) < CALL_RUNG:
         return False
     return kind == "identity" or not await _barred(desk, user, subject, asked)
+
+
+def opens(found: Reach, row: Outgoing) -> bool:
+    """Whether what a user may see of the asked agency's information reaches as far as its answer.
+
+    Who a child is needs no more than knowing whom to call: it is what was asked for to be able to act.
+    """
+    return found.of(row.asked) >= (CALL_RUNG if row.kind == "identity" else RUNG_OF[row.kind])
 
 
 async def kinds(desk: Desk, user: User, subject: Subject, asked: str, found: Reach) -> tuple[str, ...]:

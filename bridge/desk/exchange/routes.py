@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from bridge.desk.access import reading
+from bridge.desk.access.gate import Subject, reach, withheld
 from bridge.desk.desk import Desk, User, desk_of, frame, limit, render, signed_in
 from bridge.desk.exchange import may, wording
 from bridge.desk.exchange.asker import Wish
@@ -151,29 +153,39 @@ async def _decide_page(
 async def _answer_page(request: Request, user: User, team: str, row: Outgoing) -> Response:
     desk = desk_of(request)
     subjects = (row.request_id, *((row.alert_id,) if row.alert_id else row.records))
-    who = user.account.user
+    who, subject = user.account.user, await _about(desk, row)
+    found = await reach(desk, user, subject)
+    content = row.content if may.opens(found, row) else None
 
     def read() -> None:
         facts = {"team": row.team, "agency": row.asked, "kind": row.kind, "sha256": row.sha256}
         desk.audit.record(who, "read_answer", subjects, **facts)
 
-    if row.content is not None:
+    if content is not None:
         await asyncio.to_thread(read)
+    missing = await withheld(desk, user, subject) if content is not row.content else ()
+    closed = [one for one in missing if one.agency == row.asked]
     context = {
         **await frame(request, user, team),
+        **reading.of(found, closed, desk.config),
+        "closed": bool(closed),
         "row": wording.outgoing(row, desk.config, desk.now()),
         "reason": wording.reason(row),
-        "answer": row.content and wording.answer(row.content, desk.config, row.asked, desk.now()),
+        "answer": content and wording.answer(content, desk.config, row.asked, desk.now()),
         "alert_id": row.alert_id,
+        "basis_at": f"alert/{row.alert_id}" if row.alert_id else "",
         "page": "requests",
     }
     return render("exchange/answer.html", context)
 
 
 async def _may_read(desk: Desk, user: User, row: Outgoing) -> bool:
-    subject = may.about_outgoing(desk, row)
+    return await may.may_ask(desk, user, await _about(desk, row), row.asked, row.kind)
+
+
+async def _about(desk: Desk, row: Outgoing) -> Subject:
     alert = await desk.inbox.alert(row.team, row.alert_id) if row.alert_id else None
-    return await may.may_ask(desk, user, subject if alert is None else about_alert(alert), row.asked, row.kind)
+    return may.about_outgoing(desk, row) if alert is None else about_alert(alert)
 
 
 def _wish(asked: Any, kind: Any, purpose: Any, basis: Any, alert_id: str) -> Wish:

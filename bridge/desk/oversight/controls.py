@@ -28,6 +28,7 @@ from bridge.desk.oversight.controls_drafts import Draft, InForce
 from bridge.desk.oversight.controls_keys import Governance
 from bridge.desk.send import NotSent
 from bridge.desk.stepup import HOLDS_MS, require_step_up, stepped_up
+from bridge.desk.views import for_everyone
 from schemas.control import statement
 from schemas.preview import digest
 
@@ -71,7 +72,7 @@ async def controls(request: Request) -> Response:
         "may_change": _may(desk, user),
         "drafts": [controls_words.line(one, rules, _names(desk), now, desk.wall()) for one in found],
     }
-    return render("controls.html", {**await own_frame(request, user), **said, "page": "controls"})
+    return await for_everyone(request, user, "controls.html", "controls", said)
 
 
 async def change(request: Request) -> Response:

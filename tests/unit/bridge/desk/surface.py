@@ -21,6 +21,7 @@ from starlette.routing import Mount, Route
 from bridge.desk.access import bases
 from bridge.desk.accounts import ROLES, Account
 from bridge.desk.app import STATIC
+from bridge.desk.exchange.asker import Wish
 from schemas import crypto
 from schemas.control import statement
 from tests.unit.bridge.desk.support import (
@@ -86,12 +87,18 @@ def fill(made: Made) -> tuple[Values, ...]:
         "op": "upsert", "age_band": "5-9", "to_18": True, "to_25": True, "group": "", "allocation": "mash",
         "restricted": False, "unborn_of": b"", "statuses": [],
     }  # fmt: skip
+    if made.desk.exchange is None:
+        made.join()
+    assert made.desk.exchange is not None
+    asked = made.desk.exchange.asker.ask(
+        "u-sam", "mash", Wish("police", "identity", "identify", "duty", VALUES["alert_id"])
+    )
     glass = made.desk.records.append(
         "break_glass", (f"record:{CAT.hex()}",), "u-kit", bases.plain(bases.glass(WHY, NOW))
     )
     rules = json.dumps({"front_door": "mash", "teams": [{"name": "mash", "agency": "council"}]})
     made.arrives(control("rules", waiting=[], body=rules))
-    values = {**VALUES, "entry": glass.id, "draft": drafted(made, rules)}
+    values = {**VALUES, "entry": glass.id, "request_id": asked, "draft": drafted(made, rules)}
     return values, *({**values, **also} for also in ALSO)
 
 

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bridge.desk.access import bases
 from bridge.desk.accounts import Account
 from bridge.desk.audit import AuditDown, entries
 from bridge.desk.exchange.asker import Wish
-from bridge.desk.exchange.decide import Policy
-from bridge.desk.exchange.holder import Holder
-from tests.unit.bridge.desk.exchange.support import Side, Wire, deliver, view
+from tests.unit.bridge.desk.exchange.support import deliver, view
 from tests.unit.bridge.desk.support import _HASH as PASSWORD_HASH
-from tests.unit.bridge.desk.support import ANN, CAT, NOW, Client, Made, alert, sign_in, token, valkey
+from tests.unit.bridge.desk.support import ANN, CAT, NOW, PASSWORD, Client, Made, alert, sign_in, token, valkey
 
 ALERT = "a1" * 16
 ASK = {"agency": "police", "kind": "identity", "purpose": "identify", "basis": "duty"}
 FIRST = {"id": "assess-first", "title": "Assess first", "purpose": "safeguarding", "legal_basis": "test",
          "agencies": ["police"], "rung": 3, "assessment_first": True}  # fmt: skip
+OWN = {
+    "id": "own",
+    "title": "Own",
+    "purpose": "safeguarding",
+    "legal_basis": "test",
+    "agencies": ["council"],
+    "rung": 4,
+}
+ASKING = {"id": "ask", "title": "With a basis", "purpose": "safeguarding", "legal_basis": "test", "agencies": ["*"],
+          "rung": 4, "free_rung": 1, "bases": ["consent"], "step_up_rung": 4}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -30,40 +38,15 @@ def redis_url() -> Iterator[str]:
         yield address
 
 
-class OurHoldings:
-    """What the council's store says of its own records."""
-
-    def __init__(self, made: Made) -> None:
-        self._made = made
-
-    def person(self, pseudonym: bytes) -> dict[str, Any] | None:
-        return self._made.people.person(pseudonym)
-
-    def profile(self, pseudonym: bytes) -> dict[str, Any] | None:
-        return None
-
-    def events_of(self, pseudonym: bytes) -> list[dict[str, Any]]:
-        return []
-
-
 class Pair:
     """The council's desk over HTTP, and the police's exchange at the other end of a wire."""
 
-    def __init__(self, folder: Path, redis_url: str, rung: int = 4, protocols: tuple[str, ...] = ()) -> None:
-        (folder / "desk").mkdir()
-        (folder / "sides").mkdir()
-        more = [Account("u-wren", "wren", "Wren Worker", PASSWORD_HASH, ("mash",), (), ("rung-4", "assess-first"))]
-        self.made = Made(folder / "desk", redis_url, {"sam": rung}, more, [FIRST])
-        self.wire = Wire()
-        self.police = Side(folder / "sides", "police", self.wire)
-        self.side = Side(folder / "sides", "council", self.wire)
-        self.side.room = dataclasses.replace(self.side.room, audit=self.made.audit)
-        policy = Policy("council", ())
-        self.side.holder = Holder(self.side.room, lambda: policy, OurHoldings(self.made), {"name": "Council"})
-        self.side.asker._room = self.side.room
-        self.side.taker = type(self.side.taker)(self.side.room, self.side.holder, self.side.asker, 365)
-        exchange = dataclasses.replace(self.side.exchange, holder=self.side.holder, taker=self.side.taker)
-        self.made.desk = dataclasses.replace(self.made.desk, exchange=exchange)
+    def __init__(self, folder: Path, redis_url: str, rung: int = 4) -> None:
+        more = [Account("u-wren", "wren", "Wren Worker", PASSWORD_HASH, ("mash",), (), ("rung-4", "assess-first")),
+                Account("u-ari", "ari", "Ari Asking", PASSWORD_HASH, ("mash",), (), ("own", "ask"))]  # fmt: skip
+        self.made = Made(folder, redis_url, {"sam": rung}, more, [FIRST, OWN, ASKING])
+        self.side, self.police = self.made.join()
+        self.wire = self.side.wire
 
     def audit(self, action: str) -> list[dict[str, Any]]:
         return [line for line in entries(self.made.config.audit) if line["action"] == action]
@@ -290,3 +273,29 @@ def test_where_our_own_record_is_known_the_others_are_asked_for_more(pair: Pair,
     assert "who this is" not in page.lower().replace("who this is</option>", "")
     assert 'value="record"' in page
     assert 'name="agency" value="schools"' not in page, "its keys are not known here"
+
+
+def test_an_answer_is_read_as_far_as_the_readers_own_protocols_reach(pair: Pair, client: Client) -> None:
+    """With a basis that opens the record and proof of who one is; until then it says what is missing."""
+    with Client(pair.made) as ari:
+        sign_in(ari, "ari")
+        where = pair.asks(ari, kind="record", purpose="protect")
+        deliver(pair.wire, pair.side, pair.police)
+        pair.police.holder.answer(where.rsplit("/", 1)[1], "p-1", "", "")
+        deliver(pair.wire, pair.side, pair.police)
+        page = ari.get(where).text
+        assert "not open to you yet" in page
+        assert "It opens when consent is given" in page
+        assert "neighbour heard shouting" not in page
+        assert not pair.audit("read_answer")
+        body = {"state": "given", "purpose": "safeguarding", "agencies": ["police"], "given_by": "mother",
+                "method": "by word", "until_at": NOW + 9_000_000}  # fmt: skip
+        about = bases.keys((), alert()["household"])
+        pair.made.desk.records.append("consent", about, "u-ari", bases.plain(bases.consent(body, NOW)))
+        page = ari.get(where).text
+        assert "neighbour heard shouting" not in page
+        assert "It opens when you confirm who you are" in page
+        form = token(ari.get("/step-up").text)
+        ari.post("/step-up", data={"csrf": form, "password": PASSWORD, "next": where})
+        assert "neighbour heard shouting" in ari.get(where).text
+        assert len(pair.audit("read_answer")) == 1
