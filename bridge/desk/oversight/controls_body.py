@@ -184,7 +184,7 @@ def _shown(fields: Mapping[str, Any], name: str) -> str:
         value = fields[name]
         return value if isinstance(value, str) and value else json.dumps(value, sort_keys=True, ensure_ascii=False)
     held = _held(fields, name)
-    return NOTHING if held is _ABSENT else HOLDS.format(held)
+    return NOTHING if held is _ABSENT else HOLDS.format(as_texts({"": held})[""])
 
 
 def _number(name: str, text: str) -> float:

@@ -123,7 +123,7 @@ def test_two_persons_change_a_rule_and_the_platform_gets_what_both_saw(made: Mad
         assert "You have signed it" in text(gale.get(path))
         answers(made, path)
         page = text(cal.get(path))
-        for said in ("Line that raises 0.0 (left out) 0.5", "11 more alerts a week, 3 more true over the whole time.",
+        for said in ("Line that raises 0 (left out) 0.5", "11 more alerts a week, 3 more true over the whole time.",
                      "1 December 2025, 00:00, London time", WHY, "Gale Signer, as head-of-governance",
                      "A 2,000 not shown 20 → 25", "Links are those of today."):  # fmt: skip
             assert said in page, said
