@@ -41,6 +41,7 @@ NAV: Final = (
     ("governance", "/governance", "Governance", ("governance",)),
 )
 """Pages beside the inboxes: name, address, words, and the roles that see it; none: everybody."""
+OF_TEAMS: Final = ("presence", "suggestions", "requests")  # pages that a user without a team has not
 FLOW_COOKIE: Final = "sightline_flow"
 STALE_MS: Final = 15_000  # a feed that has not read for so long is called interrupted
 HERE: Final = Path(__file__).parent
@@ -224,7 +225,7 @@ async def frame(request: Request, user: User, team: str) -> dict[str, Any]:
             (name, address.format(team=team), text + counts.get(name, ""))
             for name, address, text, roles in NAV
             if (not roles or set(roles) & set(user.account.roles))
-            and (team or "{team}" not in address)
+            and (team or name not in OF_TEAMS)
             and (name != "requests" or desk.exchange)
         ],
     }

@@ -149,6 +149,14 @@ def test_two_persons_change_a_rule_and_the_platform_gets_what_both_saw(made: Mad
     assert verify(made.config.audit) is None
 
 
+def test_every_page_that_a_user_without_a_team_is_shown_opens(made: Made) -> None:
+    with as_user(made, "gale") as gale:
+        page = gale.get("/controls").text
+        shown = re.findall(r'class="desk-nav__link" href="([^"]+)"', page)
+        assert "/governance" in shown and not [path for path in shown if path.startswith("/inbox")]
+        assert {path: gale.get(path).status_code for path in shown} == dict.fromkeys(shown, 200)
+
+
 @pytest.mark.parametrize("login", ["lead", "keyless"])
 def test_without_the_role_or_a_key_the_pages_do_not_exist_and_nothing_is_offered(made: Made, login: str) -> None:
     with as_user(made, "gale") as gale, as_user(made, login) as other:
