@@ -38,7 +38,7 @@ AHEAD_DAYS: Final = 366  # the platform takes nothing later
 DRAFTS_AN_HOUR: Final = 20
 ASKED_AN_HOUR: Final = 12  # as the platform runs at most
 HOUR_S: Final = 3600
-SIGNING_S: Final = HOLDS_MS // 60_000
+STEPPED_UP_MIN: Final = HOLDS_MS // 60_000
 NOT_SENT: Final = "It was not sent: the platform could not be reached. Try again."
 
 
@@ -87,32 +87,17 @@ async def change(request: Request) -> Response:
 async def draft(request: Request) -> Response:
     """Keep a change with its first signature, and ask the platform what it would have changed."""
     approver = await _approver(request)
-    user, desk, governance = approver
-    form = await posted(request, user)
-    replaced = await _draft(request, approver) if "draft" in request.path_params else None
-    held = drafts.in_force(await _row(desk))
-    try:
-        if not stepped_up(user, desk.wall()):
-            raise Bad(f"You confirmed that it is you more than {SIGNING_S} minutes ago. Do so again in another tab, "
-                      "then sign here")  # fmt: skip
-        if held is None:
-            raise Bad("The platform has not told of the rules in force")
-        if replaced is not None and replaced.second is not None:
-            raise Bad("Two have signed it already. Draft a new change")
-        kept = _fields(desk, form, held)
-    except Bad as bad:
-        return await _form(request, approver, replaced, form, str(bad))
-    await limit(desk, "control_draft", user, DRAFTS_AN_HOUR, HOUR_S)
-    await approver.record("control_draft", "", name=drafts.RULES, version=kept["version"], body=_hash(kept["body"]))
-    said = statement(desk.config.partnership, drafts.RULES, kept["version"], kept["effective_at"], kept["body"])
-    first = await asyncio.to_thread(governance.keys.sign, user.account.user, said)
-    if replaced is not None and replaced.withdrawn is None:
-        await _withdraw(approver, replaced)
-    kept_id = await approver.keep(drafts.DRAFT, ("control:rules",), {**kept, **drafts.signed(first)})
-    made = await asyncio.to_thread(drafts.read, desk.records, kept_id)
+    form = await posted(request, approver.user)
+    async with approver.governance.one_by_one:
+        replaced = await _draft(request, approver) if "draft" in request.path_params else None
+        try:
+            kept = await _drafted(approver, replaced, form)
+        except Bad as bad:
+            return await _form(request, approver, replaced, form, str(bad))
+    made = await asyncio.to_thread(drafts.read, approver.desk.records, kept)
     if made is not None:
         await _ask(approver, made)
-    return _to(kept_id)
+    return _to(kept)
 
 
 async def show(request: Request) -> Response:
@@ -186,6 +171,31 @@ async def withdraw(request: Request) -> Response:
         if found.sent is None and found.withdrawn is None:
             await _withdraw(approver, found)
     return _to(found.entry.id)
+
+
+async def _drafted(approver: Approver, replaced: Draft | None, form: FormData) -> str:
+    """Sign and keep what a form drafts, in the place of another where one is replaced; its id.
+
+    Raises:
+        Bad: It cannot be drafted.
+    """
+    user, desk, governance = approver
+    held = drafts.in_force(await _row(desk))
+    if not stepped_up(user, desk.wall()):
+        raise Bad(f"You confirmed that it is you more than {STEPPED_UP_MIN} minutes ago. Do so again in another tab, "
+                  "then sign here")  # fmt: skip
+    if held is None:
+        raise Bad("The platform has not told of the rules in force")
+    if replaced is not None and replaced.second is not None:
+        raise Bad("Two have signed it already. Draft a new change")
+    kept = _fields(desk, form, held)
+    await limit(desk, "control_draft", user, DRAFTS_AN_HOUR, HOUR_S)
+    await approver.record("control_draft", "", name=drafts.RULES, version=kept["version"], body=_hash(kept["body"]))
+    said = statement(desk.config.partnership, drafts.RULES, kept["version"], kept["effective_at"], kept["body"])
+    first = await asyncio.to_thread(governance.keys.sign, user.account.user, said)
+    if replaced is not None and replaced.withdrawn is None:
+        await _withdraw(approver, replaced)
+    return await approver.keep(drafts.DRAFT, ("control:rules",), {**kept, **drafts.signed(first)})
 
 
 async def _send(request: Request, approver: Approver) -> Response:
@@ -319,7 +329,7 @@ async def _form(
         "values": values,
         "as_text": form is not None and "text" in form,
         "problem": problem,
-        "minutes": SIGNING_S,
+        "minutes": STEPPED_UP_MIN,
         "page": "controls",
     }  # fmt: skip
     framed = {**await own_frame(request, approver.user), **context}
