@@ -30,7 +30,7 @@ from bridge.desk.desk import HERE, Desk, SignedOut, render
 from bridge.desk.exchange import routes as exchange
 from bridge.desk.forms import OldForm, same_origin
 from bridge.desk.limits import TooMany
-from bridge.desk.oversight import governance
+from bridge.desk.oversight import controls_routes, governance
 from bridge.desk.tables import routes as tables
 
 BODY_MAX_BYTES: Final = 16 * 1024  # no form of the desk comes near
@@ -182,13 +182,13 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         Route("/alerts/{alert_id}", views.alert),
         Route("/alerts/{alert_id}/acknowledge", views.acknowledge, methods=["POST"]),
         Route("/demand", views.demand),
-        Route("/controls", views.controls),
         Route("/model", views.model),
         Route("/suggestions", suggestions.suggestions),
         Route("/suggestions/{suggestion_id}", suggestions.decide, methods=["POST"]),
         *access.ROUTES,
         *tables.ROUTES,
         *governance.ROUTES,
+        *controls_routes.ROUTES,
         *exchange.ROUTES,
         Route("/healthz", healthz),
         Mount(STATIC, StaticFiles(directory=HERE / "static")),

@@ -113,6 +113,19 @@ def encrypted(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 
 
+class Governing(_Model):
+    """An agency at whose desk information governance changes controls.
+
+    Attributes:
+        kafka: Brokers, and the principal that writes controls and drafts: `governance`.
+        approver_keys: User id -> file of that person's private key, readable by its owner alone. It signs only in
+            that user's own session, after a step up.
+    """
+
+    kafka: Kafka
+    approver_keys: dict[str, Path] = Field(min_length=1)
+
+
 class Config(_Model):
     """Settings of `sightline desk`.
 
@@ -135,6 +148,7 @@ class Config(_Model):
         audit: Audit file, appended to.
         secret_file: Signs session cookies; made at the first start.
         clock: Partnership clock of a demonstration; wall time where absent.
+        governance: Change of controls; absent where this desk changes none.
         exchange: Disclosure between agencies; absent where this desk asks and answers nothing.
         hosts: Host names the desk answers to.
         https: Cookies are sent over TLS only; off for a demonstration on the loopback.
@@ -164,6 +178,7 @@ class Config(_Model):
     secret_file: Path
     clock: Path | None = None
     exchange: Exchange | None = None
+    governance: Governing | None = None
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     https: bool = True
     idle_s: int = Field(default=30 * 60, gt=0)
@@ -223,8 +238,15 @@ def _resolved(config: Config, folder: Path) -> Config:
     kafka = _against(folder, config.kafka, "password_file", "ca_file")
     exchange = _against(folder, config.exchange, "partners", "kept") if config.exchange else None
     oidc = _against(folder, config.oidc, "client_secret_file", "ca_file") if config.oidc else None
-    changed = {"teams": teams, "kafka": kafka, "exchange": exchange, "oidc": oidc}
+    governance = _governing(folder, config.governance) if config.governance else None
+    changed = {"teams": teams, "kafka": kafka, "exchange": exchange, "oidc": oidc, "governance": governance}
     return _against(folder, config, *own).model_copy(update=changed)
+
+
+def _governing(folder: Path, governing: Governing) -> Governing:
+    keys = {user: folder / file for user, file in governing.approver_keys.items()}
+    kafka = _against(folder, governing.kafka, "password_file", "ca_file")
+    return governing.model_copy(update={"kafka": kafka, "approver_keys": keys})
 
 
 def _against(folder: Path, model: _M, *names: str) -> _M:

@@ -26,6 +26,7 @@ from bridge.desk.exchange.open import Exchange
 from bridge.desk.inbox import Reader
 from bridge.desk.names import Names
 from bridge.desk.oidc import Provider
+from bridge.desk.oversight.controls_keys import Governance
 from bridge.desk.respond import Responder
 from bridge.desk.sessions import Session, Sessions
 
@@ -40,6 +41,7 @@ NAV: Final = (
     ("governance", "/governance", "Governance", ("governance",)),
 )
 """Pages beside the inboxes: name, address, words, and the roles that see it; none: everybody."""
+OF_TEAMS: Final = ("presence", "suggestions", "requests")  # pages that a user without a team has not
 FLOW_COOKIE: Final = "sightline_flow"
 STALE_MS: Final = 15_000  # a feed that has not read for so long is called interrupted
 HERE: Final = Path(__file__).parent
@@ -79,6 +81,7 @@ class Desk:
         wall: Wall time, ms.
         exchange: What is asked of other agencies and answered; None where this desk has none.
         provider: The agency's identity provider, where it has one.
+        governance: What controls are changed with, where this agency does so.
     """
 
     config: Config
@@ -94,6 +97,7 @@ class Desk:
     wall: Callable[[], int]
     exchange: Exchange | None = None
     provider: Provider | None = None
+    governance: Governance | None = None
 
 
 @dataclass(frozen=True)
@@ -221,7 +225,7 @@ async def frame(request: Request, user: User, team: str) -> dict[str, Any]:
             (name, address.format(team=team), text + counts.get(name, ""))
             for name, address, text, roles in NAV
             if (not roles or set(roles) & set(user.account.roles))
-            and (team or "{team}" not in address)
+            and (team or name not in OF_TEAMS)
             and (name != "requests" or desk.exchange)
         ],
     }

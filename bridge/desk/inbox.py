@@ -16,6 +16,7 @@ import msgspec
 import redis
 import redis.asyncio
 
+import topology
 from bridge.desk import live
 
 ALERTS_MAX = 5_000  # alerts kept a team; beyond, closed ones go first, then the oldest
@@ -61,6 +62,7 @@ class Keys(NamedTuple):
     controls: str
     freshness: str
     models: str
+    previews: str
 
 
 def keys(agency: str, team: str) -> Keys:
@@ -98,7 +100,7 @@ class Writer:
 
         Args:
             team: Team whose topic it came from.
-            name: `alert`, `presence` or `view`.
+            name: `alert`, `presence`, `view` or `preview`.
             message: Decoded message.
             place: `topic/partition`.
             next_offset: Offset after it.
@@ -106,6 +108,9 @@ class Writer:
         at = keys(self._agency, team)
         if name == "view":
             self._take_view(at, message, place, next_offset)
+            return
+        if name == "preview":
+            self._take_preview(at, message, place, next_offset)
             return
         table, key = (at.alerts, message["alert_id"]) if name == "alert" else (at.notices, message["notice_id"])
         kept = self._redis.hget(table, key)
@@ -119,6 +124,14 @@ class Writer:
         limit = ALERTS_MAX if name == "alert" else NOTICES_MAX
         if newer and kept is None and self._redis.hlen(table) > limit:
             self._prune(table)
+
+    def _take_preview(self, at: Keys, message: Mapping[str, Any], place: str, next_offset: int) -> None:
+        """Keep what a draft of rules would have changed, for as long as its topic does."""
+        pipe = self._redis.pipeline(transaction=True)
+        key, value = f"{at.previews}:{message['draft_id']}", msgspec.msgpack.encode(message)
+        pipe.set(key, value, ex=topology.RETENTION_S)
+        pipe.hset(at.offsets, place, next_offset)
+        pipe.execute()
 
     def _take_view(self, at: Keys, row: Mapping[str, Any], place: str, next_offset: int) -> None:
         """Keep one row of the agency's views, or drop it where it is gone; what no page shows is not kept."""
@@ -273,6 +286,11 @@ class Reader:
         """How each control stands, in no order."""
         rows = await self._redis.hvals(keys(self._agency, OWN).controls)
         return [msgspec.msgpack.decode(row) for row in rows]
+
+    async def preview(self, draft_id: str) -> dict[str, Any] | None:
+        """What a draft of rules would have changed, as it was last said."""
+        row = await self._redis.get(f"{keys(self._agency, OWN).previews}:{draft_id}")
+        return None if row is None else msgspec.msgpack.decode(row)
 
     async def freshness(self, of: str) -> dict[str, Any] | None:
         """How fresh something is that the platform rests on, as it was last said."""

@@ -36,6 +36,8 @@ from bridge.desk.feed import Feed, KafkaFeed, of_agency, of_team
 from bridge.desk.inbox import Reader, Taken, Writer
 from bridge.desk.names import Names, StorePeople
 from bridge.desk.oidc import Provider
+from bridge.desk.oversight.controls_kafka import KafkaGovernor
+from bridge.desk.oversight.controls_keys import ApproverKeys, Governance
 from bridge.desk.respond import KafkaResponder
 from bridge.desk.sessions import Sessions, secret
 from bridge.keyfiles import KeyFault
@@ -75,6 +77,7 @@ def application(config: configs.Config) -> Starlette:
         wall=wall_ms,
         exchange=exchange,
         provider=provider(config, connection),
+        governance=governance(config),
     )
     writer = Writer(redis.Redis.from_url(config.redis_url), config.agency)
     recall = partial(remember, writer, accounts, config)
@@ -107,6 +110,18 @@ def provider(config: configs.Config, connection: redis.asyncio.Redis) -> Provide
         return None
     secret_ = config.oidc.client_secret_file.read_text(encoding="utf-8").strip()
     return Provider(config.oidc, secret_, connection, config.agency, wall_ms)
+
+
+def governance(config: configs.Config) -> Governance | None:
+    """What controls are changed with, where the settings name it.
+
+    Raises:
+        KeyFault: An approver's key cannot be used.
+    """
+    if config.governance is None:
+        return None
+    keys = ApproverKeys(config.governance.approver_keys, config.approvers)
+    return Governance(keys, KafkaGovernor(config.governance.kafka))
 
 
 def remember(writer: Writer, accounts: Accounts, config: configs.Config) -> None:

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bridge.desk import ahead, figures, pages, standing
+from bridge.desk import ahead, figures, pages
 from bridge.desk.access import reading
 from bridge.desk.access.gate import Reach, Subject, reach, reaches, withheld
 from bridge.desk.config import Config
@@ -143,17 +143,6 @@ async def demand(request: Request) -> Response:
     user, desk = await signed_in(request), desk_of(request)
     kinds = ahead.demand(await desk.inbox.insight("demand"), desk.config)
     return await for_everyone(request, user, "demand.html", "insights", {"kinds": kinds})
-
-
-async def controls(request: Request) -> Response:
-    """How the partnership's controls stand: versions, times and reasons, nothing about anybody, so for every user."""
-    user, desk = await signed_in(request), desk_of(request)
-    now = desk.now()
-    said = {
-        "controls": standing.standings(await desk.inbox.controls(), now),
-        "holidays": standing.holidays(await desk.inbox.freshness("holidays"), now),
-    }
-    return await for_everyone(request, user, "controls.html", "controls", said)
 
 
 async def model(request: Request) -> Response:

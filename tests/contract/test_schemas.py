@@ -20,6 +20,7 @@ from schemas import (
     exchange,
     identity,
     journal,
+    preview,
     profile,
     view,
 )
@@ -31,7 +32,8 @@ TYPED: dict[str, Any] = {
     "profile": profile.Profile, "event": event.Event, "heartbeat": event.Heartbeat, "live": event.Live,
     "journal": journal.Journal, "commit": commit.Commit, "alert": alert.Alert, "presence": alert.Presence,
     "view": view.View, "dead_letter": dead_letter.DeadLetter, "control": control.Control,
-    "response": control.Response, "request": exchange.Request, "disclosure": exchange.Disclosure, "link_change": view.LinkChange, "score": view.Score,
+    "response": control.Response, "request": exchange.Request, "disclosure": exchange.Disclosure,
+    "link_change": view.LinkChange, "score": view.Score, "draft": preview.Draft, "preview": preview.Preview,
 }  # fmt: skip
 BOTH_WAYS = {"commit", "alert"}
 """Read by old readers too, hence FULL_TRANSITIVE; the others BACKWARD_TRANSITIVE (DESIGN section 1)."""

@@ -38,10 +38,12 @@ from bridge.desk.exchange.open import Exchange
 from bridge.desk.inbox import OWN, Reader, Writer
 from bridge.desk.names import Names
 from bridge.desk.oidc import Provider
+from bridge.desk.oversight.controls_keys import ApproverKeys, Governance
 from bridge.desk.respond import NotSent
 from bridge.desk.sessions import Sessions
 from schemas import crypto
-from schemas.control import Response, statement
+from schemas.control import Control, Response, statement
+from schemas.preview import Draft
 from tests.unit.bridge.desk.exchange.support import Side, Wire
 
 NO_DISCLOSURES = Policy("council", ())
@@ -73,6 +75,8 @@ def valkey() -> Iterator[str]:
 
 
 APPROVERS = {name: crypto.sign_keypair() for name in ("caldicott-guardian", "head-of-governance")}
+KEYS = {"u-gale": "head-of-governance", "u-cal": "caldicott-guardian", "u-sam": "head-of-governance"}
+"""User -> the approver whose key is theirs."""
 OPEN = [
     {"id": f"rung-{rung}", "title": f"Everything to rung {rung}", "purpose": "safeguarding", "legal_basis": "test",
      "agencies": ["*"], "rung": rung}
@@ -133,6 +137,25 @@ class FakeResponder:
         self.sent.append(response)
 
 
+class FakeGovernor:
+    """Controls and drafts in lists; may fail."""
+
+    def __init__(self) -> None:
+        self.controls: list[Control] = []
+        self.drafts: list[Draft] = []
+        self.fails = False
+
+    def control(self, control: Control) -> None:
+        if self.fails:
+            raise NotSent("timed out")
+        self.controls.append(control)
+
+    def draft(self, draft: Draft) -> None:
+        if self.fails:
+            raise NotSent("timed out")
+        self.drafts.append(draft)
+
+
 class Client:
     """A browser without a browser: one loop, one cookie jar, no redirects followed."""
 
@@ -180,6 +203,7 @@ class Made:
         self.runner = asyncio.Runner()  # one loop for all browsers of this desk
         self.wall = NOW
         self.people, self.responder = FakePeople(), FakeResponder()
+        self.governor = FakeGovernor()
         self.audit = Audit(folder / "audit.jsonl", lambda: self.wall)
         self.redis = redis.Redis.from_url(redis_url)
         self.redis.flushall()
@@ -198,6 +222,7 @@ class Made:
             now=lambda: self.wall,
             wall=lambda: self.wall,
             provider=self._provider(transport),
+            governance=Governance(approver_keys(folder, self.config.approvers), self.governor),
         )
         for team in self.config.teams:
             self.writer.alive(team, NOW)
@@ -236,10 +261,23 @@ class Made:
         """As the feed does it."""
         name = "alert" if "alert_id" in message else "presence"
         self._offset += 1
+        if "draft_id" in message:
+            self.writer.take(OWN, "preview", message, "previews/0", self._offset)
+            return
         if "body" in message:
             self.writer.take(OWN, "view", message, "views/0", self._offset)
             return
         self.writer.take(team, name, message, f"{name}s-{team}/0", self._offset)
+
+
+def approver_keys(folder: Path, approvers: dict[str, str]) -> ApproverKeys:
+    """Gale's and Cal's keys as an operator lays them; Sam has a second account for Gale's."""
+    files = {}
+    for user, name in KEYS.items():
+        files[user] = folder / f"{user}.private"
+        files[user].write_text(APPROVERS[name][0].hex() + "\n")
+        files[user].chmod(0o600)
+    return ApproverKeys(files, approvers)
 
 
 def kafka(folder: Path, username: str) -> dict[str, str]:

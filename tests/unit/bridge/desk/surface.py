@@ -8,6 +8,7 @@ stands for.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Iterable, Sequence
 from http.cookies import SimpleCookie
@@ -21,10 +22,13 @@ from bridge.desk.access import bases
 from bridge.desk.accounts import ROLES, Account
 from bridge.desk.app import STATIC
 from bridge.desk.exchange.asker import Wish
+from schemas import crypto
+from schemas.control import statement
 from tests.unit.bridge.desk.exchange.support import view
 from tests.unit.bridge.desk.support import (
     _HASH,
     ANN,
+    APPROVERS,
     CAT,
     HOUR_MS,
     NOW,
@@ -101,8 +105,19 @@ def fill(made: Made) -> tuple[Values, ...]:
     glass = made.desk.records.append(
         "break_glass", (f"record:{CAT.hex()}",), "u-kit", bases.plain(bases.glass(WHY, NOW))
     )
-    values = {**VALUES, "entry": glass.id, "request_id": THEIRS}
+    rules = json.dumps({"front_door": "mash", "teams": [{"name": "mash", "agency": "council"}]})
+    made.arrives(control("rules", waiting=[], body=rules))
+    values = {**VALUES, "entry": glass.id, "request_id": THEIRS, "draft": drafted(made, rules)}
     return values, {**values, "request_id": ours}, *({**values, **also} for also in ALSO)
+
+
+def drafted(made: Made, rules: str) -> str:
+    """A change of rules that somebody else has signed; its id."""
+    body = json.dumps({**json.loads(rules), "raise_at": 0.5}, sort_keys=True)
+    key = crypto.sign(APPROVERS["caldicott-guardian"][0], statement("northmere", "rules", 4, NOW, body))
+    kept = {"version": 4, "effective_at": NOW, "body": body, "base_version": 3, "base_body": rules, "reason": WHY,
+            "approver": "caldicott-guardian", "signature": key.hex()}  # fmt: skip
+    return made.desk.records.append("control_draft", ("control:rules",), "u-cal", kept).id
 
 
 def calls(app: Starlette, values: Sequence[Values]) -> list[Call]:
