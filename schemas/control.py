@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypedDict
 
+SNOOZE_MAX_MS: Final = 92 * 24 * 3_600_000  # nobody is put off for more than a quarter
 NAMES: Final = ("register", "rules", "model", "linkage", "protocols", "excused", "golive")
 
 
