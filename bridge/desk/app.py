@@ -26,6 +26,7 @@ from bridge import logs
 from bridge.desk import oidc, signin, stepup, suggestions, views
 from bridge.desk.audit import AuditDown
 from bridge.desk.desk import HERE, Desk, SignedOut, render
+from bridge.desk.duty import routes as duty
 from bridge.desk.forms import OldForm, same_origin
 from bridge.desk.limits import TooMany
 
@@ -175,12 +176,12 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         Route("/inbox/{team}/stream", views.stream),
         Route("/presence/{team}", views.presence),
         Route("/alerts/{alert_id}", views.alert),
-        Route("/alerts/{alert_id}/acknowledge", views.acknowledge, methods=["POST"]),
         Route("/demand", views.demand),
         Route("/controls", views.controls),
         Route("/model", views.model),
         Route("/suggestions", suggestions.suggestions),
         Route("/suggestions/{suggestion_id}", suggestions.decide, methods=["POST"]),
+        *duty.ROUTES,
         Route("/healthz", healthz),
         Mount(STATIC, StaticFiles(directory=HERE / "static")),
     ]

@@ -32,6 +32,8 @@ SESSION_COOKIE: Final = "sightline_session"
 FORM_COOKIE: Final = "sightline_form"
 NAV: Final = (
     ("presence", "/presence/{team}", "Presence", ()),
+    ("handover", "/handover/{team}", "Handover", ()),
+    ("challenges", "/challenges", "Challenges", ("governance", "supervisor")),
     ("suggestions", "/suggestions", "Suggested links", ()),
     ("demand", "/demand", "Demand", ()),
     ("controls", "/controls", "Controls", ()),

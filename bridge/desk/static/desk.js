@@ -14,6 +14,9 @@ if (offline) {
     document.body.addEventListener(name, () => show(false));
   }
   // A list that was out of reach, or asleep with its phone, asks for what it missed.
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") { window.htmx.trigger("#rows", "sse:changed"); }
+  });
   let opened = false;
   document.body.addEventListener("htmx:sseOpen", () => {
     if (opened) { window.htmx.trigger("#rows", "sse:changed"); }
