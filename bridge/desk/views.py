@@ -29,7 +29,7 @@ RECENT_MS: Final = 24 * 3600 * 1000  # presence shown above the inbox; all of it
 RECENT_MAX: Final = 5
 TAKEN_MAX: Final = 20  # rows of what others have, and of what is closed
 LOOK_AGAIN_MS: Final = 24 * 3600 * 1000
-STREAM_WAIT_MS: Final = 5_000  # how often an idle stream checks that the user is still signed in
+STREAM_WAIT_MS: Final = 2_000  # how often an idle stream looks up; Redis clients give up a read after 5 s
 
 
 class Found(NamedTuple):

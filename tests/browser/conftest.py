@@ -15,8 +15,9 @@ import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.applications import Starlette
 
+from bridge.desk.accounts import Account
 from bridge.desk.app import build
-from tests.unit.bridge.desk.support import Made, valkey
+from tests.unit.bridge.desk.support import _HASH, Made, valkey
 
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 CHROMIUM = next(
@@ -42,11 +43,38 @@ def browser() -> Iterator[Browser]:
 
 
 class Served:
-    """A desk and where it is."""
+    """A desk, where it is, and its server, which may be stopped and started again."""
 
-    def __init__(self, made: Made, address: str) -> None:
+    def __init__(self, made: Made) -> None:
         self.made = made
-        self.address = address
+        with socket.socket() as own:
+            own.bind(("127.0.0.1", 0))
+            self.port = own.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        """Serve, at the same address as before."""
+
+        @contextlib.asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[None]:
+            yield
+            await self.made.sessions_redis.aclose()
+
+        config = uvicorn.Config(
+            build(self.made.desk, lifespan), port=self.port, log_level="error", loop="asyncio",
+            timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            self._thread.join(timeout=0.01)
+
+    def stop(self) -> None:
+        """Serve no more; pages that are open lose their connection."""
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
 
 
 @pytest.fixture(scope="session")
@@ -57,25 +85,11 @@ def redis_url() -> Iterator[str]:
 
 @pytest.fixture
 def served(tmp_path: Path, redis_url: str) -> Iterator[Served]:
-    made = Made(tmp_path, redis_url, {"sam": 4, "alex": 4, "kit": 1})
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        yield
-        await made.sessions_redis.aclose()
-
-    with socket.socket() as own:
-        own.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            build(made.desk, lifespan), log_level="error", loop="asyncio", timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [own]}, daemon=True)
-        thread.start()
-        yield Served(made, f"http://127.0.0.1:{own.getsockname()[1]}")
-        server.should_exit = True
-        thread.join(timeout=10)
-    made.redis.close()
+    supervisor = Account("u-sol", "sol", "Sol Supervisor", _HASH, ("mash",), ("supervisor",), ("rung-3",))
+    served = Served(Made(tmp_path, redis_url, {"sam": 4, "alex": 4, "kit": 1}, more=[supervisor]))
+    yield served
+    served.stop()
+    served.made.redis.close()
 
 
 class Watched:

@@ -6,21 +6,19 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from argon2 import PasswordHasher
 
 from bridge.desk.access.bases import TEXT_MAX
 from bridge.desk.accounts import Account
 from bridge.desk.audit import entries
 from bridge.desk.duty.challenges import ANSWER, CHALLENGE
 from tests.unit.bridge.desk.duty.test_actions import ALERT, Room
-from tests.unit.bridge.desk.support import PASSWORD, Made
+from tests.unit.bridge.desk.support import _HASH, Made
 
-HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 ASKED, SAID = "What makes you think Wilhelmina is safe?", "Her aunt told me."
 
 
 def account(login: str, role: str, rung: int, teams: tuple[str, ...] = ("mash",)) -> Account:
-    return Account(f"u-{login}", login, f"{login.title()} {role.title()}", HASH, teams, (role,), (f"rung-{rung}",))
+    return Account(f"u-{login}", login, f"{login.title()} {role.title()}", _HASH, teams, (role,), (f"rung-{rung}",))
 
 
 @pytest.fixture
