@@ -57,6 +57,7 @@ class Held:
     snoozed: str = ""
     closed: str = ""
     lately: str = ""
+    doubted: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def held(standing: Standing, version: int, user: str, name: Name, now: int) -> H
         name: Names of users.
         now: Partnership time, ms.
     """
+    doubts = [one for one in standing.disputed if one.action == "dispute_score"]
     closed, last = standing.closed, standing.acted[-1] if standing.acted else None
     return Held(
         name=name(standing.holder) if standing.holder else "",
@@ -88,6 +90,7 @@ def held(standing: Standing, version: int, user: str, name: Name, now: int) -> H
         given_by=name(standing.given_by) if standing.given_by else "",
         snoozed=words.moment(standing.snoozed_until_at, now) if standing.sleeps(version, now) else "",
         closed=f"{name(closed.user)} closed it {words.moment(closed.at, now)}: {_outcome(closed)}" if closed else "",
+        doubted=told(doubts[-1], name, now) if doubts else "",
         lately=f"{DID.get(last.what, last.what)}, {words.moment(last.at, now)}" if last else "",
     )
 

@@ -303,6 +303,14 @@ def test_two_own_records_are_parted_by_who_sees_both(room: Room) -> None:
     assert "Sam Duty said that two of our records are two people: our own record shows it" in room.page()
 
 
+def test_a_disputed_score_says_so_beside_it_to_who_sees_it(room: Room) -> None:
+    room.do("dispute_score")
+    room.enter("alex")
+    assert "<strong>Disputed.</strong> Sam Duty disputed the score" in room.page()
+    room.enter("kit")
+    assert "<strong>Disputed.</strong>" not in room.page()
+
+
 def test_two_who_take_it_at_once_are_told_who_has_it(room: Room) -> None:
     room.do("acknowledge")
     room.enter("alex")
