@@ -68,12 +68,12 @@ RESPONSES = Topic(
     "what named people decided: acknowledge, assign, snooze, act, close, dispute, link assertions",
 )  # fmt: skip
 REQUESTS = Topic(
-    "requests-{agency}", "desk-{agency}", ("intake",), "partnership", ("response",),
-    "requests for a record, to the desk that holds it",
+    "requests-{agency}", "desk-{agency}", ("intake",), "partnership", ("request",),
+    "what one agency asks of another: who it is, a summary, the record; it reaches the holding desk on its own views",
 )  # fmt: skip
 DISCLOSURES = Topic(
-    "disclosures-{agency}", "desk-{agency}", ("desk-*",), "request", ("response",),
-    "sealed answers from desk to desk; daily chain heads",
+    "disclosures-{agency}", "desk-{agency}", ("desk-*",), "request", ("disclosure",),
+    "answers and refusals, signed, and sealed to the desk that asked; daily heads of that desk's audit, signed",
 )  # fmt: skip
 CONTROLS = Topic(
     "controls", "governance", ("intake",), "name", ("control",),
@@ -99,7 +99,7 @@ PRESENCE = Topic(
 )  # fmt: skip
 VIEWS = Topic(
     "views-{agency}", "publisher", ("desk-{agency}",), "key", ("view",),
-    "scores, households, links and suggestions by own pseudonyms, insights, freshness: cut to protocol",
+    "scores, households, links, suggestions and requests by own pseudonyms, insights, freshness: cut to protocol",
     compacted=True,
 )  # fmt: skip
 LINKS = Topic(
@@ -139,7 +139,7 @@ AGENTS: tuple[Agent, ...] = (
           (ALERTS.name, PRESENCE.name, VIEWS.name, LINKS.name, SCORES.name, DEAD_LETTERS_INTAKE.name,
            PUBLISHER_CURSOR.name), "streams", "cuts to protocol and sends exactly once"),
     Agent("snapshotter", (COMMITS.name,), (), "streams", "folds commits to snapshots; verifies the chain"),
-    Agent("desk", (ALERTS.name, PRESENCE.name, VIEWS.name, DISCLOSURES.name),
+    Agent("desk", (ALERTS.name, PRESENCE.name, VIEWS.name, DISCLOSURES.name, DEAD_LETTERS_INTAKE.name),
           (RESPONSES.name, REQUESTS.name, DISCLOSURES.name), "bridge", "the page for duty teams; names return here"),
 )  # fmt: skip
 
@@ -149,6 +149,7 @@ VIEWS_KINDS: tuple[View, ...] = (
     View("insight", "aggregate tables, published weekly, small numbers suppressed"),
     View("freshness", "how far each feed is behind"),
     View("suggestion", "records of two people who may be one, for a person to decide"),
+    View("request", "what another agency asks of own records, until it expires; what is answered never passes here"),
     View("model", "which model and stage is in force, and how good it is"),
 )
 

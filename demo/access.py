@@ -43,9 +43,19 @@ def protocols(agency: str) -> list[dict[str, Any]]:
 
 
 def disclosures(agency: str) -> list[dict[str, Any]]:
-    """What one agency answers to the others."""
-    del agency
-    return []
+    """What one agency answers to the others: who a child is at once, more than that by a person."""
+    others = [other for other in USERS if other != agency]
+    return [
+        {"id": "who-is-this", "title": "Who a child is whom another agency has an alert about", "to": others,
+         "legal_basis": LAW, "purposes": ["identify", "protect"], "kinds": ["identity"], "rung": 4, "needs": "duty",
+         "automatic": True},
+        {"id": "enquiry", "title": "Records for an enquiry into significant harm", "to": others,
+         "legal_basis": "Children Act 1989 section 47; Children Act 2004 section 16LA", "purposes": ["protect"],
+         "kinds": ["identity", "summary", "record"], "rung": 4, "needs": "none"},
+        {"id": "assessment", "title": "A summary for an assessment of need, with consent", "to": others,
+         "legal_basis": "Children Act 1989 section 17", "purposes": ["assess_need", "step_down"],
+         "kinds": ["identity", "summary"], "rung": 4, "needs": "consent"},
+    ]  # fmt: skip
 
 
 class User(NamedTuple):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Final
 
 from bridge.desk import accounts
+from bridge.keys import register_entry
 from demo import access, partnership
 from demo.stack import AGENCY, PLATFORM, Stack
 
@@ -13,6 +15,7 @@ SCHEMAS: Final = {
     "council": "carefile", "police": "crimes", "hospital": "pas", "schools": "mis", "homes": "tenancies",
 }  # fmt: skip
 TICK_S: Final = 3600  # partnership seconds a tick: at 262,800 times real time that is 73 ticks a second
+REQUEST_VALID_S: Final = 20 * 24 * 3600  # partnership time: 7 s while the year runs, until it ends without a clock
 SNAPSHOT_EVERY_S: Final = 20.0  # wall seconds; the run lasts minutes
 
 
@@ -33,6 +36,8 @@ def desk(stack: Stack, folder: Path, made: partnership.Made, agency: str) -> dic
         for user in access.USERS[agency]
     ])  # fmt: skip
     (home / "protocols.json").write_text(partnership.sign_protocols(made.keys, agency))
+    entries = {name: register_entry(made.keys / name) for name in partnership.AGENCIES}
+    (home / "partners.json").write_text(json.dumps(entries))  # in earnest exchanged by people, see docs/keys.md
     numbers = {name: f"01632 9600{number:02}" for number, name in enumerate(partnership.AGENCIES)}
     return {
         "partnership": partnership.PARTNERSHIP, "agency": agency, "kafka": kafka(stack, f"desk-{agency}"),
@@ -42,6 +47,8 @@ def desk(stack: Stack, folder: Path, made: partnership.Made, agency: str) -> dic
         "redis_url": stack.redis_url, "keys": str(made.keys / agency), "store": str(home / "bridge.sqlite"),
         "accounts": str(home / "accounts.json"), "protocols": str(home / "protocols.json"),
         "approvers": partnership.approvers(made.keys), "records": str(home / "desk.sqlite"),
+        "exchange": {"partners": str(home / "partners.json"), "kept": str(home / "exchange.sqlite"),
+                     "valid_s": REQUEST_VALID_S},
         "audit": str(home / "audit.jsonl"),
         "secret_file": str(home / "cookie.secret"), "clock": str(folder / "clock.json"), "https": False,
     }  # fmt: skip

@@ -1,7 +1,7 @@
 """What follows from a change: links, presence notices, scores, alerts, views.
 
 Decides the order in which the pure packages are asked, and which of their answers leave. The answers themselves are
-theirs: streams/linkage, streams/presence, streams/alerting, streams/insights.
+theirs: streams/linkage, streams/presence, streams/alerting; the tables of the week are streams/weekly.py's.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-import msgspec
-
 from schemas.alert import MOVED, OUT_OF_HOURS, UNREAD
 from schemas.profile import Profile as WireProfile
-from streams import demand, figures, insights, reviewing
+from streams import figures, reviewing, weekly
 from streams.alerting.grouping import parted
 from streams.alerting.notice import Notice
 from streams.linkage.graph import Kind, LinkDelta
@@ -181,11 +179,7 @@ def advance(p: Partnership, now: int, *, tick: bool) -> None:
     figures.tell(p, now)
     if tick:
         _tell_feeds(p, now)
-        _tell_caseload(p, now)
-        if (table := reviewing.quality(p, now)) is not None:
-            p.tell("insight:links", msgspec.json.decode(table), now)
-        if (table := demand.table(p, now)) is not None:
-            p.tell("insight:demand", msgspec.json.decode(table), now)
+        weekly.tell(p, now)
 
 
 def _say(p: Partnership, notices: Iterable[Notice]) -> None:
@@ -267,18 +261,3 @@ def _tell_model(p: Partnership, now: int) -> None:
     if current != p.model_told:
         p.model_told = current
         p.tell("model:score", {"phase": current[0], "version": current[1], "stage": current[2]}, now)
-
-
-def _tell_caseload(p: Partnership, now: int) -> None:
-    """Once a week, in aggregate, small numbers suppressed."""
-    table = p.tables["insights"]
-    if p.watch.phase != "live" or not insights.due(table.get("caseload"), now):
-        return
-    counts: dict[tuple[str, str], int] = {}
-    for members in p.children():
-        statuses = [spell for rid in members for spell in p.spells(rid)]
-        level = insights.level(statuses, now)
-        for kind in {p.kind(rid) for rid in members}:
-            counts[kind, level] = counts.get((kind, level), 0) + 1
-    published = table["caseload"] = insights.publish(table.get("caseload"), counts, now)
-    p.tell("insight:caseload", msgspec.json.decode(insights.body(published)), now)

@@ -111,12 +111,12 @@ class JoinsOut(msgspec.Struct, frozen=True, array_like=True):
 
 
 class RowOut(msgspec.Struct, frozen=True, array_like=True):
-    """A row of every agency's view: freshness, model, insights."""
+    """A row of an agency's view: freshness, model, insights, controls, requests; without a body it is gone."""
 
     kind: str
     key: str
     as_of_at: int
-    body: str
+    body: str | None
 
 
 class LinkOut(msgspec.Struct, frozen=True, array_like=True):

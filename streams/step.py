@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from schemas import codec
-from streams import assess, governing, receive
+from streams import assess, governing, receive, requests
 from streams.gauges import read
 from streams.keys import Keyring
 from streams.linkage.model import LinkModel, shipped_model
@@ -101,6 +101,7 @@ def apply(state: State, entries: Sequence[bytes]) -> tuple[list[Change], list[Ou
                 governing.advance(partnership, now)
                 assess.advance(partnership, now, tick=True)
                 governing.tell_holidays(partnership, now)
+                requests.advance(partnership, now)
                 outbox += partnership.take_outbox()
             continue
         partnership = touched[message["partnership"]] = state.partnership(message["partnership"])

@@ -148,6 +148,16 @@ class Smalltown:
                    "verdict": "none", "decided_at": at, **more}  # fmt: skip
         return entry(topology.RESPONSES.name.format(agency=agency), codec.encode("response", message), at)
 
+    def request(self, agency: str, asked: str, at: int, **more: Any) -> bytes:
+        """What one agency's first team asks of another: who it is, for three days, unless told otherwise."""
+        self._position += 1
+        team = next(name for name, entry in self.register()["teams"].items() if entry["agency"] == agency)
+        message = {"request_id": self._position.to_bytes(16, "big"), "partnership": NAME, "agency": agency,
+                   "team": team, "user": "u1", "asked": asked, "kind": "identity", "alert_id": "", "records": [],
+                   "purpose": "identify", "basis": "duty", "requested_at": at, "expires_at": at + 3 * DAY_MS,
+                   **more}  # fmt: skip
+        return entry(topology.REQUESTS.name.format(agency=agency), codec.encode("request", message), at)
+
     def heartbeat(self, agency: str, at: int) -> bytes:
         """The source is alive."""
         return self.send(agency, "heartbeat", b"", {"beat_at": at}, at)

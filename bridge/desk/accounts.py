@@ -90,6 +90,11 @@ class Accounts:
         self._refresh()
         return self._by_login.get(login)
 
+    def all(self) -> tuple[Account, ...]:
+        """All accounts as they are now, by name."""
+        self._refresh()
+        return tuple(sorted(self._by_login.values(), key=lambda account: (account.name, account.user)))
+
     def user(self, user: str) -> Account | None:
         """The account of a user id as it is now: a user taken out of the file is out at once."""
         self._refresh()

@@ -24,11 +24,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge import logs
 from bridge.desk import oidc, signin, stepup, suggestions, views
+from bridge.desk.access import routes as access
 from bridge.desk.audit import AuditDown
 from bridge.desk.desk import HERE, Desk, SignedOut, render
 from bridge.desk.duty import routes as duty
+from bridge.desk.exchange import routes as exchange
 from bridge.desk.forms import OldForm, same_origin
 from bridge.desk.limits import TooMany
+from bridge.desk.oversight import governance
+from bridge.desk.tables import routes as tables
 
 BODY_MAX_BYTES: Final = 16 * 1024  # no form of the desk comes near
 STATIC: Final = "/static"
@@ -182,6 +186,10 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         Route("/suggestions", suggestions.suggestions),
         Route("/suggestions/{suggestion_id}", suggestions.decide, methods=["POST"]),
         *duty.ROUTES,
+        *access.ROUTES,
+        *tables.ROUTES,
+        *governance.ROUTES,
+        *exchange.ROUTES,
         Route("/healthz", healthz),
         Mount(STATIC, StaticFiles(directory=HERE / "static")),
     ]

@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from bridge.config import ConfigError, Kafka
+from schemas.exchange import REQUEST_MAX_MS
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
@@ -39,6 +40,22 @@ class Team(_Model):
 
     name: str
     kafka: Kafka
+
+
+class Exchange(_Model):
+    """Disclosure between agencies.
+
+    Attributes:
+        partners: The other agencies' public keys, see bridge/desk/exchange/partners.py.
+        kept: What was asked and answered, sealed; made where it is absent.
+        valid_s: How long a request is open.
+        keep_days: How long requests and answers are kept.
+    """
+
+    partners: Path
+    kept: Path
+    valid_s: int = Field(default=3 * 24 * 3600, gt=0, le=REQUEST_MAX_MS // 1000)
+    keep_days: int = Field(default=365, gt=0)
 
 
 class Assessing(_Model):
@@ -118,6 +135,7 @@ class Config(_Model):
         audit: Audit file, appended to.
         secret_file: Signs session cookies; made at the first start.
         clock: Partnership clock of a demonstration; wall time where absent.
+        exchange: Disclosure between agencies; absent where this desk asks and answers nothing.
         hosts: Host names the desk answers to.
         https: Cookies are sent over TLS only; off for a demonstration on the loopback.
         idle_s: A session ends after so many seconds without a page.
@@ -145,6 +163,7 @@ class Config(_Model):
     audit: Path
     secret_file: Path
     clock: Path | None = None
+    exchange: Exchange | None = None
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     https: bool = True
     idle_s: int = Field(default=30 * 60, gt=0)
@@ -202,8 +221,10 @@ def _resolved(config: Config, folder: Path) -> Config:
         for name, team in config.teams.items()
     }
     kafka = _against(folder, config.kafka, "password_file", "ca_file")
+    exchange = _against(folder, config.exchange, "partners", "kept") if config.exchange else None
     oidc = _against(folder, config.oidc, "client_secret_file", "ca_file") if config.oidc else None
-    return _against(folder, config, *own).model_copy(update={"teams": teams, "kafka": kafka, "oidc": oidc})
+    changed = {"teams": teams, "kafka": kafka, "exchange": exchange, "oidc": oidc}
+    return _against(folder, config, *own).model_copy(update=changed)
 
 
 def _against(folder: Path, model: _M, *names: str) -> _M:

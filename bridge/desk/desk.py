@@ -22,6 +22,7 @@ from bridge.desk.access.records import Records
 from bridge.desk.accounts import Account, Accounts
 from bridge.desk.audit import Audit
 from bridge.desk.config import Config
+from bridge.desk.exchange.open import Exchange
 from bridge.desk.inbox import Reader
 from bridge.desk.names import Names
 from bridge.desk.oidc import Provider
@@ -35,9 +36,10 @@ NAV: Final = (
     ("handover", "/handover/{team}", "Handover", ()),
     ("challenges", "/challenges", "Challenges", ("governance", "supervisor")),
     ("suggestions", "/suggestions", "Suggested links", ()),
-    ("demand", "/demand", "Demand", ()),
+    ("requests", "/requests", "Requests", ()),
+    ("insights", "/insights", "Insights", ()),
     ("controls", "/controls", "Controls", ()),
-    ("model", "/model", "Model", ()),
+    ("governance", "/governance", "Governance", ("governance",)),
 )
 """Pages beside the inboxes: name, address, words, and the roles that see it; none: everybody."""
 FLOW_COOKIE: Final = "sightline_flow"
@@ -77,6 +79,7 @@ class Desk:
         responder: Sends decisions.
         now: Partnership time, ms.
         wall: Wall time, ms.
+        exchange: What is asked of other agencies and answered; None where this desk has none.
         provider: The agency's identity provider, where it has one.
     """
 
@@ -91,6 +94,7 @@ class Desk:
     responder: Responder
     now: Callable[[], int]
     wall: Callable[[], int]
+    exchange: Exchange | None = None
     provider: Provider | None = None
 
 
@@ -194,6 +198,12 @@ def render(template: str, context: Mapping[str, Any], status: int = 200) -> HTML
     return HTMLResponse(_templates.get_template(template).render(context), status_code=status)
 
 
+async def own_frame(request: Request, user: User) -> dict[str, Any]:
+    """The frame of a page that is no team's: that of the user's first team, or of none."""
+    known = desk_of(request).config.teams
+    return await frame(request, user, next((team for team in user.account.teams if team in known), ""))
+
+
 async def frame(request: Request, user: User, team: str) -> dict[str, Any]:
     """What every page of a signed-in user shows around its content."""
     desk = desk_of(request)
@@ -207,12 +217,14 @@ async def frame(request: Request, user: User, team: str) -> dict[str, Any]:
         "csrf": user.session.csrf,
         "teams": [(name, config.teams[name].name) for name in teams],
         "team": team,
-        "team_name": config.teams[team].name,
+        "team_name": config.teams[team].name if team else "",
         "suggestion_count": suggested,
         "nav": [
             (name, address.format(team=team), text + counts.get(name, ""))
             for name, address, text, roles in NAV
-            if not roles or set(roles) & set(user.account.roles)
+            if (not roles or set(roles) & set(user.account.roles))
+            and (team or "{team}" not in address)
+            and (name != "requests" or desk.exchange)
         ],
     }
 

@@ -9,13 +9,14 @@ topics and the audit and is rebuilt from them; pseudonyms only, never a name.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 import redis
 import redis.asyncio
 
+from bridge.desk import live
 from bridge.desk.duty import deeds
 from bridge.desk.duty.deeds import Deed
 from schemas.alert import MOVED, OUT_OF_HOURS
@@ -27,9 +28,9 @@ NOTICES_MAX = 500  # presence notices kept a team
 CHANGES_MAX = 1_000  # changes that a dropped page can resume from; one that is further behind reads the list anew
 SUGGESTIONS_MAX = 20_000  # suggestions kept, about 1 kB each; beyond, the weakest go
 LINKS_MAX = 20_000  # households kept whose links are explained; beyond, whichever
-HOUSEHOLDS_MAX = 20_000  # households kept of which something is said; beyond, those that are heading nowhere first
-HOUSEHOLD_KEPT = ("trajectory", "outcomes", "behind", "as_of_at")  # what a page shows of a household's row
-SAMPLE = 16  # households looked at to find one to drop
+HOUSEHOLDS_MAX = 20_000  # households kept, .8 kB each and at most 2; beyond, those that score lowest go first
+HOUSEHOLD_KEPT = ("records", "score_ppm", "factors", "model", "trajectory", "outcomes", "behind", "as_of_at")
+"""What a page shows of a household's row."""
 KEPT_WHOLE = {"insight": "insights", "control": "controls", "freshness": "freshness"}
 """Kinds of rows of which there are few: where they are kept, by the rest of their key."""
 FIGURES = "model:figures"  # the one row of its kind that a page shows
@@ -51,6 +52,8 @@ class Keys(NamedTuple):
     ranks: str
     links: str
     households: str
+    scored: str
+    listed: str
     insights: str
     controls: str
     freshness: str
@@ -134,9 +137,7 @@ class Writer:
         elif row["kind"] == "link":
             pipe.hdel(at.links, key) if body is None else pipe.hset(at.links, key, msgspec.msgpack.encode(body))
         elif row["kind"] == "household":
-            said = {name: body[name] for name in HOUSEHOLD_KEPT if name in body} if body else {}
-            known = said.get("trajectory") or said.get("outcomes")
-            pipe.hset(at.households, key, msgspec.msgpack.encode(said)) if known else pipe.hdel(at.households, key)
+            _keep_household(pipe, at, key, body)
         elif row["kind"] in KEPT_WHOLE and body is not None:
             pipe.hset(getattr(at, KEPT_WHOLE[row["kind"]]), key, msgspec.msgpack.encode(body))
         elif row["key"] == FIGURES and body is not None:
@@ -149,7 +150,9 @@ class Writer:
         elif row["kind"] == "link" and self._redis.hlen(at.links) > LINKS_MAX:
             self._redis.hdel(at.links, self._redis.hrandfield(at.links))
         elif row["kind"] == "household" and self._redis.hlen(at.households) > HOUSEHOLDS_MAX:
-            self._drop_household(at.households)
+            for lowest, _ in self._redis.zpopmin(at.scored):
+                self._redis.hdel(at.households, lowest)
+                self._redis.zrem(at.listed, lowest)
 
     def skip(self, team: str, place: str, next_offset: int) -> None:
         """Pass over a message that could not be read."""
@@ -161,12 +164,6 @@ class Writer:
         for start in range(0, len(last), DEEDS_BATCH):
             rows = {str(deed.n): msgspec.msgpack.encode(deed) for deed in last[start : start + DEEDS_BATCH]}
             self._redis.hset(keys(self._agency, team).deeds, mapping=rows)
-
-    def _drop_household(self, table: str) -> None:
-        some = self._redis.hrandfield(table, SAMPLE, withvalues=True)
-        pairs = list(zip(some[::2], some[1::2], strict=True))
-        low = (key for key, row in pairs if not msgspec.msgpack.decode(row).get("trajectory"))
-        self._redis.hdel(table, next(low, pairs[0][0]))
 
     def _prune(self, table: str) -> None:
         rows = self._redis.hgetall(table)
@@ -186,11 +183,17 @@ class Reader:
     def __init__(self, connection: redis.asyncio.Redis, agency: str) -> None:
         self._redis: Any = connection  # redis types its answers for both of its clients at once
         self._agency = agency
+        self._streams: dict[str, live.Stream] = {}
+        self._decoded: dict[str, tuple[str, list[dict[str, Any]]]] = {}
 
     async def alerts(self, team: str) -> list[dict[str, Any]]:
-        """All alerts kept of a team, in no order."""
-        rows = await self._redis.hvals(keys(self._agency, team).alerts)
-        return [msgspec.msgpack.decode(row) for row in rows]
+        """All alerts kept of a team, in no order; decoded once a change, whoever asks, so not to be altered."""
+        at, newest = keys(self._agency, team), await self.newest(team)
+        known = self._decoded.get(team)
+        if known is None or known[0] != newest:
+            rows = await self._redis.hvals(at.alerts)
+            known = self._decoded[team] = newest, [msgspec.msgpack.decode(row) for row in rows]
+        return known[1]
 
     async def alert(self, team: str, alert_id: str) -> dict[str, Any] | None:
         """One alert of a team."""
@@ -266,6 +269,17 @@ class Reader:
         row = await self._redis.hget(keys(self._agency, OWN).households, household)
         return None if row is None else msgspec.msgpack.decode(row)
 
+    async def household_ids(self, at_most: int, *, by_score: bool) -> list[str]:
+        """Households that are kept: those that score highest first, or in the order of ids."""
+        at = keys(self._agency, OWN)
+        command = self._redis.zrevrange if by_score else self._redis.zrange
+        return [key.decode() for key in await command(at.scored if by_score else at.listed, 0, at_most - 1)]
+
+    async def households(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What is said of some households, by id; those that are gone are left out."""
+        rows = await self._redis.hmget(keys(self._agency, OWN).households, ids) if ids else []
+        return {key: msgspec.msgpack.decode(row) for key, row in zip(ids, rows, strict=True) if row is not None}
+
     async def insight(self, table: str) -> dict[str, Any] | None:
         """The newest of the aggregate tables of this name."""
         row = await self._redis.hget(keys(self._agency, OWN).insights, table)
@@ -293,30 +307,38 @@ class Reader:
 
     async def newest(self, team: str) -> str:
         """Id of the last change; a page remembers it and is told of all later ones."""
-        found = await self._redis.xrevrange(keys(self._agency, team).changes, count=1)
-        return found[0][0].decode() if found else "0-0"
+        return await live.newest(self._redis, keys(self._agency, team).changes)
 
     async def changes(self, team: str, last_id: str, wait_ms: int) -> AsyncIterator[tuple[str, str]]:
         """Changes after `last_id`, many at once told as one: (id of the last, kind). Never ends.
 
         Args:
             team: Team.
-            last_id: Id of the last change seen, or `$` for those from now on.
+            last_id: Id of the last change seen, or `$` for those from now on. One that Redis no longer knows is
+                another than the newest, so a page that was open before Redis was lost is told to look.
             wait_ms: Longest wait for one, ms; then the kind is `none`.
         """
-        stream = keys(self._agency, team).changes
-        newest = await self.newest(team)
+        stream = self._streams.setdefault(team, live.Stream(self._redis, keys(self._agency, team).changes))
         if last_id == "$":
-            last_id = newest
-        elif _before(newest, last_id):  # Redis was lost: its ids began again, all there is is new
-            last_id = "0-0"
+            last_id = await self.newest(team)
         while True:
-            found = await self._redis.xread({stream: last_id}, count=CHANGES_MAX, block=wait_ms)
-            kind = "none"
-            if found:
-                entries = next(iter(found.values()))[0] if isinstance(found, dict) else found[0][1]
-                last_id, kind = entries[-1][0].decode(), "changed"
+            found = await stream.after(last_id, wait_ms)
+            kind = "none" if found == last_id else "changed"
+            last_id = found
             yield last_id, kind
+
+
+def _keep_household(pipe: Any, at: Keys, key: str, body: Mapping[str, Any] | None) -> None:
+    """Keep a household's row, and its place by score and by id; or drop it where it is gone."""
+    if body is None:
+        pipe.hdel(at.households, key)
+        pipe.zrem(at.scored, key)
+        pipe.zrem(at.listed, key)
+        return
+    said = {name: body[name] for name in HOUSEHOLD_KEPT if name in body}
+    pipe.hset(at.households, key, msgspec.msgpack.encode(said))
+    pipe.zadd(at.scored, {key: body.get("score_ppm") or 0})
+    pipe.zadd(at.listed, {key: 0})
 
 
 def _body(row: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -332,10 +354,6 @@ def _aside(before: Mapping[str, Any] | None, message: Mapping[str, Any]) -> bool
     if message["correction"] in (OUT_OF_HOURS, MOVED):
         return bool(message["correction"] == OUT_OF_HOURS)
     return before is not None and before["state"] not in CLOSED and bool(before.get("aside"))
-
-
-def _before(one: str, other: str) -> bool:
-    return tuple(map(int, one.split("-"))) < tuple(map(int, other.split("-")))
 
 
 def _age(row: Mapping[str, Any]) -> int:

@@ -6,7 +6,7 @@ Decides that a name is read only after the audit holds the read. Keeps no name.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from pathlib import Path
@@ -33,6 +33,9 @@ class People(Protocol):
 
     def allocated(self, team: str) -> list[dict[str, Any]]:
         """Profiles of the records that are allocated to a team now."""
+
+    def left(self) -> dict[str, dict[str, int]]:
+        """What left the bridge, day by day: counts by `lane/op`."""
 
 
 class Named(NamedTuple):
@@ -91,10 +94,23 @@ class Names:
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, all_of)
 
+    async def profiles(self, records: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
+        """What is true of own records now, in codes; those of which nothing was sent are left out."""
+
+        def all_of() -> dict[bytes, dict[str, Any]]:
+            found = ((record, self._people.profile(record)) for record in records)
+            return {record: profile for record, profile in found if profile is not None}
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, all_of)
+
+    async def left(self) -> dict[str, dict[str, int]]:
+        """What left the bridge, day by day: counts, about nobody."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._people.left)
+
     def _read(self, user: str, page: str, team: str, records: tuple[bytes, ...]) -> dict[bytes, Named]:
         self._audit.record(user, f"name_{page}", tuple(record.hex() for record in records), team=team)
         found = ((record, self._people.person(record)) for record in records)
-        return {record: _named(person) for record, person in found if person is not None}
+        return {record: named(person) for record, person in found if person is not None}
 
 
 class StorePeople:
@@ -132,19 +148,24 @@ class StorePeople:
         """Profiles of the records that are allocated to a team now."""
         return self._opened().allocated(team)
 
+    def left(self) -> dict[str, dict[str, int]]:
+        """What left the bridge, day by day: counts by `lane/op`."""
+        return self._opened().left()
+
     def _opened(self) -> Store:
         if self._store is None:
             self._store = Store(self._path, self._key)
         return self._store
 
 
-def _named(person: dict[str, Any]) -> Named:
+def named(person: Mapping[str, Any]) -> Named:
+    """A person's fields as staff know them."""
     parts = [person.get(field) for field in ("given", "middle", "surname")]
     name = " ".join(str(part) for part in parts if part) or str(person.get("name") or "no name held")
-    return Named(name, _born(person.get("dob")), " ".join(str(part) for part in person.get("key") or ()))
+    return Named(name, born(person.get("dob")), " ".join(str(part) for part in person.get("key") or ()))
 
 
-def _born(dob: object) -> str:
+def born(dob: object) -> str:
     """A birth date in words; as it is held where it is not a date."""
     if isinstance(dob, date | datetime):
         return f"{dob.day} {dob:%B %Y}"

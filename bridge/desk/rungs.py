@@ -52,8 +52,8 @@ HOUSEHOLD_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
     (),
     ("behind", "as_of_at"),
     (),
-    ("trajectory", "outcomes"),
-    (),
+    ("trajectory", "outcomes", "score_ppm", "model", "factors"),
+    ("records",),
 )
 """Where a household is heading and what its records suggest are made of scores: nothing of it below the summary.
 Which feeds are behind is of the rung that says which agencies there are."""

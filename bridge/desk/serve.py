@@ -30,6 +30,9 @@ from bridge.desk.accounts import Accounts
 from bridge.desk.app import build
 from bridge.desk.desk import Desk
 from bridge.desk.duty.deeds import Deed, done
+from bridge.desk.exchange import open as exchanges
+from bridge.desk.exchange.decide import Agreed
+from bridge.desk.exchange.feed import of_exchange
 from bridge.desk.feed import Feed, KafkaFeed, of_agency, of_team
 from bridge.desk.inbox import Reader, Writer
 from bridge.desk.names import Names, StorePeople
@@ -52,25 +55,34 @@ def application(config: configs.Config) -> Starlette:
     sessions = Sessions(
         connection, config.agency, secret(config.secret_file), wall_ms, config.idle_s, config.session_s
     )  # fmt: skip
+    now = PartnershipClock(config.clock) if config.clock is not None else wall_ms
     records = Records(config.records, AgencyKeys.load(config.keys).agency_key, wall_ms)
+    book = Book(Signed(config.protocols, config.partnership, config.approvers))
+    exchange = None
+    if config.exchange is not None:
+        agreed = Agreed(config.agency, lambda: book.protocols().disclosures)
+        exchange = exchanges.opened(config, config.exchange, audit, agreed, (now, wall_ms))
     desk = Desk(
         config=config,
         accounts=accounts,
-        book=Book(Signed(config.protocols, config.partnership, config.approvers)),
+        book=book,
         records=records,
         sessions=sessions,
         inbox=Reader(connection, config.agency),
         names=Names(StorePeople(config.store, config.keys), audit),
         audit=audit,
         responder=KafkaResponder(config),
-        now=PartnershipClock(config.clock) if config.clock is not None else wall_ms,
+        now=now,
         wall=wall_ms,
+        exchange=exchange,
         provider=provider(config, connection),
     )
     writer = Writer(redis.Redis.from_url(config.redis_url), config.agency)
     recall = partial(remember, writer, config)
     sources = [*(of_team(config, team) for team in config.teams), of_agency(config)]
     feeds: list[Feed] = [KafkaFeed(source, writer, recall) for source in sources]
+    if exchange is not None:
+        feeds.append(KafkaFeed(of_exchange(config, exchange.partners), exchange.taker))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -82,6 +94,8 @@ def application(config: configs.Config) -> Starlette:
             for feed in feeds:
                 feed.stop()
             await connection.aclose()
+            if exchange is not None:
+                exchange.close()
             records.close()
             audit.close()
 

@@ -19,17 +19,18 @@ from bridge.desk import ahead, figures, pages, standing
 from bridge.desk.access import reading
 from bridge.desk.access.gate import Reach, Subject, reach, reaches, withheld
 from bridge.desk.config import Config
-from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, render, signed_in, team_of
+from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, own_frame, render, signed_in, team_of
 from bridge.desk.duty import challenges, deeds, panel, wording
 from bridge.desk.duty.panel import About, Mistake
 from bridge.desk.evidence import own_records, pairs
+from bridge.desk.exchange import offer
 from bridge.desk.rungs import cut_alert, cut_household, cut_links, cut_presence
 
 RECENT_MS: Final = 24 * 3600 * 1000  # presence shown above the inbox; all of it has a page
 RECENT_MAX: Final = 5
 TAKEN_MAX: Final = 20  # rows of what others have, and of what is closed
 LOOK_AGAIN_MS: Final = 24 * 3600 * 1000
-STREAM_WAIT_MS: Final = 2_000  # how often an idle stream looks up; Redis clients give up a read after 5 s
+STREAM_WAIT_MS: Final = 3_000  # how often an idle stream looks whether the user is signed in and a snooze has ended
 
 
 class Found(NamedTuple):
@@ -44,7 +45,8 @@ async def home(request: Request) -> Response:
     """The first of the user's teams."""
     user = await signed_in(request)
     known = [team for team in user.account.teams if team in desk_of(request).config.teams]
-    return RedirectResponse(f"/inbox/{known[0]}" if known else "/no-team", status_code=303)
+    home = "/governance" if "governance" in user.account.roles else "/no-team"
+    return RedirectResponse(f"/inbox/{known[0]}" if known else home, status_code=303)
 
 
 async def no_team(request: Request) -> Response:
@@ -128,7 +130,7 @@ async def demand(request: Request) -> Response:
     """How much work to expect, by team: aggregate and small numbers withheld, so for every user."""
     user, desk = await signed_in(request), desk_of(request)
     kinds = ahead.demand(await desk.inbox.insight("demand"), desk.config)
-    return await _for_everyone(request, user, "demand", {"kinds": kinds})
+    return await for_everyone(request, user, "demand.html", "insights", {"kinds": kinds})
 
 
 async def controls(request: Request) -> Response:
@@ -139,22 +141,21 @@ async def controls(request: Request) -> Response:
         "controls": standing.standings(await desk.inbox.controls(), now),
         "holidays": standing.holidays(await desk.inbox.freshness("holidays"), now),
     }
-    return await _for_everyone(request, user, "controls", said)
+    return await for_everyone(request, user, "controls.html", "controls", said)
 
 
 async def model(request: Request) -> Response:
     """How good the models were: aggregate and small numbers withheld, so for every user."""
     user, desk = await signed_in(request), desk_of(request)
     told = figures.page(await desk.inbox.figures(), desk.now())
-    return await _for_everyone(request, user, "model", {"figures": told})
+    return await for_everyone(request, user, "model.html", "insights", {"figures": told})
 
 
-async def _for_everyone(request: Request, user: User, page: str, context: dict[str, Any]) -> Response:
-    """A page that is the same for every user of a team here, framed by the first of their teams."""
-    team = next((team for team in user.account.teams if team in desk_of(request).config.teams), None)
-    if team is None:
-        return RedirectResponse("/no-team", status_code=303)
-    return render(f"{page}.html", {**await frame(request, user, team), **context, "page": page})
+async def for_everyone(
+    request: Request, user: User, template: str, page: str, context: dict[str, Any]
+) -> Response:  # fmt: skip
+    """A page that is the same for every user here."""
+    return render(template, {**await own_frame(request, user), **context, "page": page})
 
 
 async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:
@@ -272,8 +273,10 @@ async def alert_page(
         "ahead": heading,
         "suggested": suggested,
         **duty,
+        "ask": await offer.of_alert(desk, user, message, about_alert(message), may),
         "page": "alert",
         "names_open": may.names,
+        "basis_at": f"alert/{row.alert_id}",
     }
     return render("alert.html", context, status)
 

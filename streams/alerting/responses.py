@@ -54,5 +54,6 @@ def answer(alerts: MutableMapping[str, Alert], response: Response, now: int) -> 
         alert,
         answered_at=alert.answered_at or (0 if on_duty else now),  # on duty for others, who have still to answer
         closed=alert.closed or action == "close",
+        verdict=alert.verdict if response["verdict"] == "none" else response["verdict"],
     )
     return None

@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ CHROMIUM = next(
 )
 QUIET = (
     "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--disable-default-apps", "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--disable-sync", "--disable-default-apps", "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )  # fmt: skip
 
 
@@ -45,13 +45,9 @@ def browser() -> Iterator[Browser]:
 class Served:
     """A desk, where it is, and its server, which may be stopped and started again."""
 
-    def __init__(self, made: Made) -> None:
-        self.made = made
-        with socket.socket() as own:
-            own.bind(("127.0.0.1", 0))
-            self.port = own.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self.port}"
-        self.start()
+    def __init__(self, made: Made, port: int) -> None:
+        self.made, self.port = made, port
+        self.address = f"http://127.0.0.1:{port}"
 
     def start(self) -> None:
         """Serve, at the same address as before."""
@@ -83,13 +79,27 @@ def redis_url() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
-def served(tmp_path: Path, redis_url: str) -> Iterator[Served]:
-    supervisor = Account("u-sol", "sol", "Sol Supervisor", _HASH, ("mash",), ("supervisor",), ("rung-3",))
-    served = Served(Made(tmp_path, redis_url, {"sam": 4, "alex": 4, "kit": 1}, more=[supervisor]))
+@contextlib.contextmanager
+def serving(make: Callable[[str], Made]) -> Iterator[Served]:
+    """A desk behind a real server; `make` is given its address."""
+    with socket.socket() as own:
+        own.bind(("127.0.0.1", 0))
+        port = own.getsockname()[1]
+    made = make(f"http://127.0.0.1:{port}")
+    made.join()
+    served = Served(made, port)
+    served.start()
     yield served
     served.stop()
-    served.made.redis.close()
+    made.redis.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path, redis_url: str) -> Iterator[Served]:
+    rungs = {"sam": 4, "alex": 4, "kit": 1}
+    supervisor = Account("u-sol", "sol", "Sol Supervisor", _HASH, ("mash",), ("supervisor",), ("rung-3",))
+    with serving(lambda _: Made(tmp_path, redis_url, rungs, more=[supervisor])) as served:
+        yield served
 
 
 class Watched:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import re
 import socket
@@ -29,6 +30,11 @@ from bridge.desk.app import build
 from bridge.desk.audit import Audit
 from bridge.desk.config import Config
 from bridge.desk.desk import Desk
+from bridge.desk.exchange.asker import Asker
+from bridge.desk.exchange.decide import Policy
+from bridge.desk.exchange.feed import ExchangeTaker
+from bridge.desk.exchange.holder import Holder
+from bridge.desk.exchange.open import Exchange
 from bridge.desk.inbox import OWN, Reader, Writer
 from bridge.desk.names import Names
 from bridge.desk.oidc import Provider
@@ -36,7 +42,9 @@ from bridge.desk.respond import NotSent
 from bridge.desk.sessions import Sessions
 from schemas import crypto
 from schemas.control import Response, statement
+from tests.unit.bridge.desk.exchange.support import Side, Wire
 
+NO_DISCLOSURES = Policy("council", ())
 NOW = 1_764_000_000_000  # Mon 24 Nov 2025, 16:00 in London
 HOUR_MS = 3_600_000
 ANN, BEN, CAT = b"record-ann", b"record-ben", b"record-cat"
@@ -101,6 +109,9 @@ class FakePeople:
     def events_of(self, pseudonym: bytes) -> list[dict[str, Any]]:
         return sorted(self.events.get(pseudonym, ()), key=lambda one: -one["occurred_at"])
 
+    def left(self) -> dict[str, dict[str, int]]:
+        return {"2025-11-23": {"identity/upsert": 12, "event/upsert": 40}}
+
     def allocated(self, team: str) -> list[dict[str, Any]]:
         return [one for one in self.profiles.values() if one["allocation"] == team]
 
@@ -127,7 +138,7 @@ class Client:
 
     def __init__(self, made: Made) -> None:
         self._made = made
-        self._runner = asyncio.Runner()
+        self._runner = made.runner
         transport = httpx.ASGITransport(made.app(), raise_app_exceptions=False)
         self._http = httpx.AsyncClient(transport=transport, base_url="http://testserver")
         self.cookies = self._http.cookies
@@ -143,8 +154,6 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self._runner.run(self._http.aclose())
-        self._runner.run(self._made.sessions_redis.aclose())
-        self._runner.close()
 
 
 class Made:
@@ -168,6 +177,7 @@ class Made:
         write(folder / "accounts.json", [*accounts, *more])
         sign_protocols(folder / "protocols.json", [*OPEN, *protocols])
         self.config = Config.model_validate({**settings(folder, redis_url), **(oidc or {})})
+        self.runner = asyncio.Runner()  # one loop for all browsers of this desk
         self.wall = NOW
         self.people, self.responder = FakePeople(), FakeResponder()
         self.audit = Audit(folder / "audit.jsonl", lambda: self.wall)
@@ -198,6 +208,26 @@ class Made:
             return None
         wall = lambda: int(time.time() * 1000)  # noqa: E731  (a provider's tokens bear the real time)
         return Provider(self.config.oidc, SECRET, self.sessions_redis, "council", wall, transport)
+
+    def join(self) -> tuple[Side, Side]:
+        """Give the desk an exchange: its side, and that of the police at the other end of a wire."""
+        folder = self.config.audit.parent / "sides"
+        folder.mkdir()
+        wire = Wire()
+        police, own = Side(folder, "police", wire), Side(folder, "council", wire)
+        own.room = dataclasses.replace(own.room, audit=self.audit, now=self.desk.now, wall=self.desk.wall)
+        own.holder = Holder(own.room, lambda: NO_DISCLOSURES, self.people, {"name": "Council"})
+        own.asker = Asker(own.room, 72 * 3600)
+        own.taker = ExchangeTaker(own.room, own.holder, own.asker, 365)
+        own.exchange = Exchange(own.holder, own.asker, own.taker, own.partners, own.kept.close)
+        self.desk = dataclasses.replace(self.desk, exchange=own.exchange)
+        return own, police
+
+    def close(self) -> None:
+        """End what a browser of this desk opened."""
+        self.runner.run(self.sessions_redis.aclose())
+        self.runner.close()
+        self.redis.close()
 
     def app(self) -> Starlette:
         return build(self.desk)
@@ -340,6 +370,53 @@ def demand(**cells: Any) -> dict[str, Any]:
             for team in ("mash", "total")]  # fmt: skip
     body = {"table": "demand", "weeks": [4, 12, 26], "kinds": ["episodes", "alerts"], "rows": rows}
     return {"kind": "insight", "key": "insight:demand", "as_of_at": NOW, "body": json.dumps(body)}
+
+
+def profile(record: bytes, *statuses: str, **fields: Any) -> dict[str, Any]:
+    """What our own store says of a child of ten, whose statuses last."""
+    spells = [{"kind": kind, "started_at": NOW - 24 * HOUR_MS, "ended_at": None} for kind in statuses]
+    return {"op": "upsert", "age_band": "5-10", "to_18": True, "to_25": False, "group": "", "allocation": "mash",
+            "restricted": False, "unborn_of": b"", "statuses": spells, "pseudonym": record, **fields}  # fmt: skip
+
+
+def insight(name: str, **fields: Any) -> dict[str, Any]:
+    """A row of the agency's views: a table of the week, with one count withheld."""
+    tables: dict[str, dict[str, Any]] = {
+        "caseload": {
+            "columns": ["none", "early_help", "in_need", "plan", "looked_after", "total"],
+            "rows": [
+                {"agency_kind": "police", "cells": {"none": 1_495, "early_help": 40, "in_need": 25, "plan": 10,
+                                                    "looked_after": 15, "total": 1_585}},
+                {"agency_kind": "social_care", "cells": {"none": 300, "early_help": 120, "in_need": 90, "plan": None,
+                                                         "looked_after": 30, "total": None}},
+            ],
+        },
+        "flows": {
+            "columns": ["none", "plan"], "span_weeks": 4,
+            "rows": [{"from": "none", "cells": {"plan": 10}}, {"from": "plan", "cells": {"none": None}}],
+        },
+        "alerts": {
+            "columns": ["raised", "answered", "true_positive", "false_positive"], "window_weeks": 12,
+            "rows": [
+                {"team": "mash", "precision_percent": 67, "median_response_s": 7_200,
+                 "cells": {"raised": 105, "answered": 45, "true_positive": 20, "false_positive": 10}},
+                {"team": "total", "precision_percent": None, "median_response_s": None,
+                 "cells": {"raised": 115, "answered": None, "true_positive": None, "false_positive": 10}},
+            ],
+        },
+        "links": {
+            "columns": ["people", "found", "apart", "undone", "false_ppm", "missed_ppm"],
+            "rows": [
+                {"group": "A1", "withheld": False, "cells": {"people": 435, "found": 0, "apart": 10, "undone": 0,
+                                                             "false_ppm": 1_000, "missed_ppm": 19_000}},
+                {"group": "total", "withheld": False, "cells": {"people": None, "found": 0, "apart": 10, "undone": 0,
+                                                                "false_ppm": None, "missed_ppm": 20_000}},
+            ],
+        },
+    }  # fmt: skip
+    body = {"table": name, "title": f"The {name}", "counts": "Whom it counts.", "published_at": NOW - 16 * HOUR_MS,
+            "rounded_to": 5, "withheld": "counts of 1 to 7", **tables[name], **fields}  # fmt: skip
+    return {"kind": "insight", "key": f"insight:{name}", "as_of_at": NOW, "body": json.dumps(body)}
 
 
 def control(name: str, **fields: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import pytest
 from bridge.desk import inbox
 from bridge.desk.duty.deeds import Deed
 from bridge.desk.inbox import Reader, keys
+from bridge.desk.live import BLOCK_MS
 from bridge.desk.serve import remember
-from bridge.desk.views import STREAM_WAIT_MS
 from tests.unit.bridge.desk.support import NOW, Made, alert, presence
 
 
@@ -58,7 +58,7 @@ async def test_a_page_resumes_after_the_last_change_it_saw(desk: Made) -> None:
 
 async def test_a_stream_that_waits_is_not_given_up_by_the_client_of_redis(desk: Made) -> None:
     connection = desk.sessions_redis.connection_pool.make_connection()
-    assert connection.socket_timeout is None or connection.socket_timeout * 1000 > STREAM_WAIT_MS
+    assert connection.socket_timeout is None or connection.socket_timeout * 1000 > BLOCK_MS
 
 
 async def test_a_waiting_page_is_told_at_once(desk: Made) -> None:

@@ -123,7 +123,7 @@ def _desk(folder: Path, redis_url: str, issuer: Issuer, more: Change) -> Iterato
     made = Made(folder, redis_url, oidc={"oidc": {**SETTINGS, **more}}, transport=issuer)
     with Client(made) as client:
         yield Desk(made, client, issuer)
-    made.redis.close()
+    made.close()
 
 
 def test_whom_the_provider_vouches_for_is_signed_in_as_the_accounts_say(desk: Desk) -> None:
@@ -297,7 +297,7 @@ def test_passwords_do_not_work_beside_a_provider_unless_the_settings_say_so(desk
     made = Made(tmp_path / "both", url, oidc={"oidc": SETTINGS, "local_accounts": True}, transport=desk.issuer)
     with Client(made) as client:
         assert sign_in(client).status_code == 303
-    made.redis.close()
+    made.close()
 
 
 def test_a_sign_in_ends_the_session_that_the_browser_had(desk: Desk) -> None:
@@ -354,4 +354,4 @@ def test_a_desk_without_a_provider_has_no_such_pages(tmp_path: Path, redis_url: 
     with Client(made) as client:
         assert client.get("/sign-in/callback?code=c&state=s").status_code == 404
         assert client.post("/sign-in/provider", data={}).status_code == 404
-    made.redis.close()
+    made.close()

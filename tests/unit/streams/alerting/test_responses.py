@@ -10,10 +10,10 @@ from tests.unit.streams.risk.families import T0
 RAISED = Alert("escalate", 1, False, "mash", b"h", b"c", (b"h",), T0, 200_000, 1, False, T0 + DAY_MS)
 
 
-def response(action, until=None, *, team="mash", alert="e"):
+def response(action, until=None, *, team="mash", alert="e", verdict="none"):
     return {
         "response_id": bytes(16), "partnership": "p", "agency": "council", "team": team, "user": "u",
-        "action": action, "alert_id": alert, "records": [], "until_at": until, "verdict": "none", "decided_at": T0,
+        "action": action, "alert_id": alert, "records": [], "until_at": until, "verdict": verdict, "decided_at": T0,
     }  # fmt: skip
 
 
@@ -32,6 +32,15 @@ def changed(**fields):
 @pytest.mark.parametrize("action", ["acknowledge", "assign", "act"])
 def test_who_takes_it_on_has_answered_and_silences_nothing(action):
     assert answered(action) == (None, changed())
+
+
+def test_a_verdict_is_kept_until_there_is_another():
+    _, judged = answered("act", verdict="true_positive")
+    assert judged == changed(verdict="true_positive")
+    assert answered("acknowledge", was=judged) == (None, judged)
+    assert answered("close", was=judged, verdict="false_positive") == (
+        None, changed(closed=True, verdict="false_positive"),
+    )  # fmt: skip
 
 
 def test_who_closes_it_has_answered_and_it_has_not_ended():
