@@ -8,6 +8,7 @@ import shutil
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from starlette.applications import Starlette
 
 from bridge.desk.accounts import Account
 from bridge.desk.app import build
+from bridge.desk.inbox import Reader
 from tests.unit.bridge.desk.support import _HASH, Made, valkey
 
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
@@ -50,7 +52,8 @@ class Served:
         self.address = f"http://127.0.0.1:{port}"
 
     def start(self) -> None:
-        """Serve, at the same address as before."""
+        """Serve, at the same address as before; what a process keeps of its loop does not outlive it."""
+        self.made.desk = replace(self.made.desk, inbox=Reader(self.made.sessions_redis, "council"))
 
         @contextlib.asynccontextmanager
         async def lifespan(_: Starlette) -> AsyncIterator[None]:

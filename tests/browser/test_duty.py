@@ -237,7 +237,7 @@ def test_a_burst_while_the_server_was_away_is_all_there_without_a_reload(served:
         served.made.arrives(alert(f"{number:032x}"))
     served.start()
     expect(page.locator("section[aria-labelledby=waiting] li.desk-card")).to_have_count(40, timeout=30_000)
-    expect(page.get_by_text("Connection lost.")).to_be_hidden()
+    expect(page.get_by_text("Connection lost.")).to_be_hidden(timeout=15_000)
     served.made.arrives(alert("f" * 32, records=[CAT]))
     expect(page.get_by_role("link", name="Catriona Ormsby")).to_be_visible()
     assert page.evaluate("window.mark") == "not reloaded"
