@@ -30,6 +30,7 @@ RECENT_MS: Final = 24 * 3600 * 1000  # presence shown above the inbox; all of it
 RECENT_MAX: Final = 5
 TAKEN_MAX: Final = 20  # rows of what others have, and of what is closed
 LOOK_AGAIN_MS: Final = 24 * 3600 * 1000
+JUST_MS: Final = 60 * 1000  # a snooze that ended while a page was on its way to its stream is told once more
 STREAM_WAIT_MS: Final = 3_000  # how often an idle stream looks whether the user is signed in and a snooze has ended
 
 
@@ -91,7 +92,8 @@ async def stream(request: Request) -> Response:
 
 
 async def _changes(request: Request, team: str, after: str) -> AsyncIterator[dict[str, str]]:
-    desk, wakes_at = desk_of(request), 0
+    desk = desk_of(request)
+    wakes_at = await _wakes_at(desk, team, desk.now() - JUST_MS)
     async for change_id, kind in desk.inbox.changes(team, after, STREAM_WAIT_MS):
         try:
             team_of(request, await signed_in(request, prolong=False))
@@ -99,9 +101,8 @@ async def _changes(request: Request, team: str, after: str) -> AsyncIterator[dic
             yield {"event": "changed", "data": "ended"}
             return
         now = desk.now()
-        if kind != "none" or 0 < wakes_at <= now:
-            yield {"id": change_id, "event": "changed", "data": "changed"}
         if kind != "none" or wakes_at <= now:
+            yield {"id": change_id, "event": "changed", "data": "changed"}
             wakes_at = await _wakes_at(desk, team, now)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from bridge.desk.duty.deeds import Deed
 from tests.browser.conftest import Served, Watched, shot
 from tests.browser.test_desk import sign_in
 from tests.unit.bridge.desk.support import ANN, BEN, CAT, HOUR_MS, NOW, alert, links
@@ -242,6 +243,16 @@ def test_a_burst_while_the_server_was_away_is_all_there_without_a_reload(served:
     expect(page.get_by_role("link", name="Catriona Ormsby")).to_be_visible()
     assert page.evaluate("window.mark") == "not reloaded"
     assert seen.foreign == []
+
+
+def test_what_was_snoozed_comes_back_at_its_time_without_a_reload(served: Served, open_page: Open) -> None:
+    served.made.arrives(alert())
+    served.made.writer.redo("mash", [Deed(1, NOW, "u-alex", "snooze", ALERT, version=1, until_at=NOW + 60_000)])
+    seen = opened(served, open_page)
+    expect(seen.page.get_by_role("heading", name="Snoozed")).to_be_visible()
+    served.made.wall += 60_000
+    expect(seen.page.get_by_role("heading", name="Colleagues’")).to_be_visible(timeout=15_000)
+    expect(seen.page.get_by_role("heading", name="Snoozed")).to_be_hidden()
 
 
 def test_a_browser_that_comes_back_says_which_change_it_saw_last(served: Served, open_page: Open) -> None:
