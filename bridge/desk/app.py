@@ -27,6 +27,7 @@ from bridge.desk import oidc, signin, stepup, suggestions, views
 from bridge.desk.access import routes as access
 from bridge.desk.audit import AuditDown
 from bridge.desk.desk import HERE, Desk, SignedOut, render
+from bridge.desk.duty import routes as duty
 from bridge.desk.exchange import routes as exchange
 from bridge.desk.forms import OldForm, same_origin
 from bridge.desk.limits import TooMany
@@ -180,11 +181,11 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         Route("/inbox/{team}/stream", views.stream),
         Route("/presence/{team}", views.presence),
         Route("/alerts/{alert_id}", views.alert),
-        Route("/alerts/{alert_id}/acknowledge", views.acknowledge, methods=["POST"]),
         Route("/demand", views.demand),
         Route("/model", views.model),
         Route("/suggestions", suggestions.suggestions),
         Route("/suggestions/{suggestion_id}", suggestions.decide, methods=["POST"]),
+        *duty.ROUTES,
         *access.ROUTES,
         *tables.ROUTES,
         *governance.ROUTES,

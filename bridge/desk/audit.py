@@ -66,7 +66,7 @@ class Audit:
         with self._lock:
             return self._number, self._head
 
-    def record(self, user: str, action: str, subjects: tuple[str, ...], **facts: str | int) -> None:
+    def record(self, user: str, action: str, subjects: tuple[str, ...], **facts: str | int) -> int:
         """Append one line and wait until it is on disk.
 
         Args:
@@ -74,6 +74,9 @@ class Audit:
             action: What is about to happen, a closed word.
             subjects: Record pseudonyms (hex) or alert ids concerned.
             facts: More closed words, such as the team.
+
+        Returns:
+            Number of the line.
 
         Raises:
             AuditDown: It could not be written; then nothing may be answered.
@@ -93,6 +96,7 @@ class Audit:
                 message = "the audit cannot be written"
                 raise AuditDown(message) from None
             self._number, self._head = self._number + 1, digest
+            return self._number
 
     def broken(self) -> Break | None:
         """The first break of the chain, walked on from where the last call of this process ended."""

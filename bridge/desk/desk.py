@@ -34,6 +34,8 @@ SESSION_COOKIE: Final = "sightline_session"
 FORM_COOKIE: Final = "sightline_form"
 NAV: Final = (
     ("presence", "/presence/{team}", "Presence", ()),
+    ("handover", "/handover/{team}", "Handover", ()),
+    ("challenges", "/challenges", "Challenges", ("governance", "supervisor")),
     ("suggestions", "/suggestions", "Suggested links", ()),
     ("requests", "/requests", "Requests", ()),
     ("insights", "/insights", "Insights", ()),

@@ -18,8 +18,13 @@ import redis.asyncio
 
 import topology
 from bridge.desk import live
+from bridge.desk.duty import deeds
+from bridge.desk.duty.deeds import Deed
+from schemas.alert import MOVED, OUT_OF_HOURS
 
 ALERTS_MAX = 5_000  # alerts kept a team; beyond, closed ones go first, then the oldest
+DEEDS_MAX = 20_000  # things that people did kept a team, about 150 bytes each; beyond, the oldest go
+DEEDS_BATCH = 1_000  # written or dropped at once
 NOTICES_MAX = 500  # presence notices kept a team
 CHANGES_MAX = 1_000  # changes that a dropped page can resume from; one that is further behind reads the list anew
 SUGGESTIONS_MAX = 20_000  # suggestions kept, about 1 kB each; beyond, the weakest go
@@ -30,17 +35,9 @@ HOUSEHOLD_KEPT = ("records", "score_ppm", "factors", "model", "trajectory", "out
 KEPT_WHOLE = {"insight": "insights", "control": "controls", "freshness": "freshness"}
 """Kinds of rows of which there are few: where they are kept, by the rest of their key."""
 FIGURES = "model:figures"  # the one row of its kind that a page shows
-CLOSED = ("cleared", "retracted")
+CLOSED = deeds.CLOSED
 OWN = "=agency"
 """Stands for a team where something is the whole agency's: no topic, hence no team, can have this name."""
-
-
-class Taken(NamedTuple):
-    """Who acknowledged an alert, and when (wall time, ms)."""
-
-    user: str
-    name: str
-    at: int
 
 
 class Keys(NamedTuple):
@@ -48,7 +45,7 @@ class Keys(NamedTuple):
 
     alerts: str
     notices: str
-    taken: str
+    deeds: str
     offsets: str
     changes: str
     fed: str
@@ -63,6 +60,9 @@ class Keys(NamedTuple):
     freshness: str
     models: str
     previews: str
+
+
+_deed = msgspec.msgpack.Decoder(Deed)
 
 
 def keys(agency: str, team: str) -> Keys:
@@ -114,10 +114,12 @@ class Writer:
             return
         table, key = (at.alerts, message["alert_id"]) if name == "alert" else (at.notices, message["notice_id"])
         kept = self._redis.hget(table, key)
-        newer = kept is None or (name == "alert" and msgspec.msgpack.decode(kept)["version"] < message["version"])
+        before = None if kept is None else msgspec.msgpack.decode(kept)
+        newer = before is None or (name == "alert" and before["version"] < message["version"])
         pipe = self._redis.pipeline(transaction=True)
         if newer:
-            pipe.hset(table, key, msgspec.msgpack.encode(message))
+            aside = {"aside": _aside(before, message)} if name == "alert" else {}
+            pipe.hset(table, key, msgspec.msgpack.encode({**message, **aside}))
             pipe.xadd(at.changes, {"kind": name, "key": key}, maxlen=CHANGES_MAX, approximate=True)
         pipe.hset(at.offsets, place, next_offset)
         pipe.execute()
@@ -169,10 +171,12 @@ class Writer:
         """Pass over a message that could not be read."""
         self._redis.hset(keys(self._agency, team).offsets, place, str(next_offset))
 
-    def retake(self, team: str, rows: Iterable[tuple[str, Taken]]) -> None:
-        """Put back who acknowledged what, from the audit, where Redis does not know it."""
-        for alert_id, taken in rows:
-            self._redis.hsetnx(keys(self._agency, team).taken, alert_id, msgspec.msgpack.encode(taken))
+    def redo(self, team: str, done: Iterable[Deed]) -> None:
+        """Put back what people did, from the audit; of what Redis knows nothing changes."""
+        last = sorted(done, key=lambda deed: deed.n)[-DEEDS_MAX:]
+        for start in range(0, len(last), DEEDS_BATCH):
+            rows = {str(deed.n): msgspec.msgpack.encode(deed) for deed in last[start : start + DEEDS_BATCH]}
+            self._redis.hset(keys(self._agency, team).deeds, mapping=rows)
 
     def _prune(self, table: str) -> None:
         rows = self._redis.hgetall(table)
@@ -215,18 +219,30 @@ class Reader:
         found: list[dict[str, Any]] = [msgspec.msgpack.decode(row) for row in rows]
         return sorted(found, key=lambda row: (row["presented_at"], row["notice_id"]), reverse=True)
 
-    async def taken(self, team: str) -> dict[str, Taken]:
-        """Who acknowledged what."""
-        rows = await self._redis.hgetall(keys(self._agency, team).taken)
-        return {key.decode(): msgspec.msgpack.decode(value, type=Taken) for key, value in rows.items()}
+    async def deeds(self, team: str) -> dict[str, list[Deed]]:
+        """What people did, by alert, in order."""
+        rows = await self._redis.hvals(keys(self._agency, team).deeds)
+        found: dict[str, list[Deed]] = {}
+        for deed in sorted((_deed.decode(row) for row in rows), key=lambda deed: deed.n):
+            found.setdefault(deed.alert_id, []).append(deed)
+        return found
 
-    async def take(self, team: str, alert_id: str, taken: Taken) -> None:
-        """Say that somebody has it: the first one stays; open pages are told."""
+    async def did(self, team: str, deed: Deed) -> None:
+        """Somebody did something; open pages are told."""
         at = keys(self._agency, team)
         pipe = self._redis.pipeline(transaction=True)
-        pipe.hsetnx(at.taken, alert_id, msgspec.msgpack.encode(taken))
-        pipe.xadd(at.changes, {"kind": "taken", "key": alert_id}, maxlen=CHANGES_MAX, approximate=True)
-        await pipe.execute()
+        pipe.hset(at.deeds, str(deed.n), msgspec.msgpack.encode(deed))
+        pipe.hlen(at.deeds)
+        pipe.xadd(at.changes, {"kind": deed.action, "key": deed.alert_id}, maxlen=CHANGES_MAX, approximate=True)
+        _, kept, _ = await pipe.execute()
+        if kept > DEEDS_MAX:
+            oldest = sorted(await self._redis.hkeys(at.deeds), key=int)[:DEEDS_BATCH]
+            await self._redis.hdel(at.deeds, *oldest)
+
+    async def changed(self, team: str, kind: str) -> None:
+        """Open pages are told that something changed that is kept elsewhere."""
+        stream = keys(self._agency, team).changes
+        await self._redis.xadd(stream, {"kind": kind}, maxlen=CHANGES_MAX, approximate=True)
 
     async def suggestion_count(self) -> int:
         """How many links are suggested."""
@@ -349,6 +365,13 @@ def _body(row: Mapping[str, Any]) -> dict[str, Any] | None:
         return {**msgspec.json.decode(row["body"] or "null", type=dict[str, Any]), "as_of_at": row["as_of_at"]}
     except msgspec.DecodeError:
         return None
+
+
+def _aside(before: Mapping[str, Any] | None, message: Mapping[str, Any]) -> bool:
+    """Whether a team has an alert out of hours only, beside the one it is for: it is said once, until it ends."""
+    if message["correction"] in (OUT_OF_HOURS, MOVED):
+        return bool(message["correction"] == OUT_OF_HOURS)
+    return before is not None and before["state"] not in CLOSED and bool(before.get("aside"))
 
 
 def _age(row: Mapping[str, Any]) -> int:

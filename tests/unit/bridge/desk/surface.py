@@ -107,7 +107,20 @@ def fill(made: Made) -> tuple[Values, ...]:
     )
     rules = json.dumps({"front_door": "mash", "teams": [{"name": "mash", "agency": "council"}]})
     made.arrives(control("rules", waiting=[], body=rules))
-    values = {**VALUES, "entry": glass.id, "request_id": THEIRS, "draft": drafted(made, rules)}
+    challenge = {
+        "id": "c" * 16,
+        "text": WHY,
+        "to": "u-sam",
+        "team": "mash",
+        "alert_id": VALUES["alert_id"],
+        "moment": NOW,
+    }
+    about = (f"alert:{VALUES['alert_id']}", f"challenge:{'c' * 16}", "for:u-sam", "team:mash")
+    made.desk.records.append("challenge", about, "u-kit", challenge)
+    made.desk.records.append("handover_note", ("team:mash",), "u-kit", {"text": WHY, "team": "mash", "moment": NOW})
+    values = {
+        **VALUES, "entry": glass.id, "request_id": THEIRS, "draft": drafted(made, rules), "challenge": "c" * 16,
+    }  # fmt: skip
     return values, {**values, "request_id": ours}, *({**values, **also} for also in ALSO)
 
 
