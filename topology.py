@@ -68,8 +68,8 @@ RESPONSES = Topic(
     "what named people decided: acknowledge, assign, snooze, act, close, dispute, link assertions",
 )  # fmt: skip
 REQUESTS = Topic(
-    "requests-{agency}", "desk-{agency}", ("intake",), "partnership", ("request",),
-    "what one agency asks of another: who it is, a summary, the record; it reaches the holding desk on its own views",
+    "requests-{agency}", "desk-{agency}", ("intake",), "partnership", ("request", "lookup"),
+    "what one agency asks of another, which reaches the holding desk on its views; look-ups, encoded and sealed",
 )  # fmt: skip
 DISCLOSURES = Topic(
     "disclosures-{agency}", "desk-{agency}", ("desk-*",), "request", ("disclosure",),
@@ -160,6 +160,7 @@ VIEWS_KINDS: tuple[View, ...] = (
     View("freshness", "how far each feed is behind"),
     View("suggestion", "records of two people who may be one, for a person to decide"),
     View("request", "what another agency asks of own records, until it expires; what is answered never passes here"),
+    View("lookup", "what a look-up found: a household, own records, who else knows; until it expires"),
     View("model", "which model and stage is in force, and how good it is"),
 )
 

@@ -1,4 +1,4 @@
-"""Rows about records, feeds and requests: what the platform keeps of an agency besides its encodings.
+"""Rows about records, feeds, requests and look-ups: what the platform keeps of an agency besides its encodings.
 
 Decides the shape of those rows and when a version supersedes another. Does not link, score or alert.
 """
@@ -91,4 +91,20 @@ class Asked(msgspec.Struct, frozen=True, array_like=True, gc=False):
     expires_at: int
 
 
-REQUEST_SPECS: Final = (Spec("requests", Asked),)
+class Looked(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A look-up of one agency, under its id: streams/lookups.py. Nothing of whom it was about.
+
+    Attributes:
+        agency: Whose.
+        asked_at: received_at (ms).
+        expires_at: When the answer is taken back (ms).
+        told: The answer is on the agency's view.
+    """
+
+    agency: str
+    asked_at: int
+    expires_at: int
+    told: bool = True
+
+
+REQUEST_SPECS: Final = (Spec("requests", Asked), Spec("lookups", Looked))

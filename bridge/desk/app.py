@@ -31,6 +31,7 @@ from bridge.desk.duty import routes as duty
 from bridge.desk.exchange import routes as exchange
 from bridge.desk.forms import OldForm, same_origin
 from bridge.desk.limits import TooMany
+from bridge.desk.lookup import routes as lookup
 from bridge.desk.oversight import controls_routes, governance
 from bridge.desk.tables import routes as tables
 
@@ -191,6 +192,7 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         *governance.ROUTES,
         *controls_routes.ROUTES,
         *exchange.ROUTES,
+        *lookup.ROUTES,
         Route("/healthz", healthz),
         Mount(STATIC, StaticFiles(directory=HERE / "static")),
     ]

@@ -6,7 +6,7 @@ Decides which settings exist and that a wrong one is named. Opens nothing but th
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -15,6 +15,7 @@ from ruamel.yaml.error import YAMLError
 
 from bridge.config import ConfigError, Kafka
 from schemas.exchange import REQUEST_MAX_MS
+from schemas.lookup import VALID_MAX_MS, VALID_S
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
@@ -149,6 +150,8 @@ class Config(_Model):
         secret_file: Signs session cookies; made at the first start.
         clock: Partnership clock of a demonstration; wall time where absent.
         governance: Change of controls; absent where this desk changes none.
+        profile: Of the encodings, as at the bridge: a look-up is encoded as its records are.
+        lookup_valid_s: How long the answer to a look-up is there, in partnership time.
         exchange: Disclosure between agencies; absent where this desk asks and answers nothing.
         hosts: Host names the desk answers to.
         https: Cookies are sent over TLS only; off for a demonstration on the loopback.
@@ -177,6 +180,8 @@ class Config(_Model):
     audit: Path
     secret_file: Path
     clock: Path | None = None
+    profile: Literal["default", "strict"] = "default"
+    lookup_valid_s: int = Field(default=VALID_S, gt=0, le=VALID_MAX_MS // 1000)
     exchange: Exchange | None = None
     governance: Governing | None = None
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost")

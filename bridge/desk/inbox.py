@@ -34,6 +34,7 @@ HOUSEHOLD_KEPT = ("records", "score_ppm", "factors", "model", "trajectory", "out
 """What a page shows of a household's row."""
 KEPT_WHOLE = {"insight": "insights", "control": "controls", "freshness": "freshness"}
 """Kinds of rows of which there are few: where they are kept, by the rest of their key."""
+LOOKUP_KEPT_S = 3600  # an answer is kept here so long at most; the platform takes it back before
 FIGURES = "model:figures"  # the one row of its kind that a page shows
 CLOSED = deeds.CLOSED
 OWN = "=agency"
@@ -60,6 +61,7 @@ class Keys(NamedTuple):
     freshness: str
     models: str
     previews: str
+    lookups: str
 
 
 _deed = msgspec.msgpack.Decoder(Deed)
@@ -107,7 +109,8 @@ class Writer:
         """
         at = keys(self._agency, team)
         if name == "view":
-            self._take_view(at, message, place, next_offset)
+            take_view = self._take_lookup if message["kind"] == "lookup" else self._take_view
+            take_view(at, message, place, next_offset)
             return
         if name == "preview":
             self._take_preview(at, message, place, next_offset)
@@ -166,6 +169,17 @@ class Writer:
             for lowest, _ in self._redis.zpopmin(at.scored):
                 self._redis.hdel(at.households, lowest)
                 self._redis.zrem(at.listed, lowest)
+
+    def _take_lookup(self, at: Keys, row: Mapping[str, Any], place: str, next_offset: int) -> None:
+        """Keep an answer; it has an end of its own here, in case the platform's clock stands still."""
+        pipe = self._redis.pipeline(transaction=True)
+        answer, body = f"{at.lookups}:{row['key'].partition(':')[2]}", _body(row)
+        if body is None:
+            pipe.delete(answer)
+        else:
+            pipe.set(answer, msgspec.msgpack.encode(body), ex=LOOKUP_KEPT_S)
+        pipe.hset(at.offsets, place, next_offset)
+        pipe.execute()
 
     def skip(self, team: str, place: str, next_offset: int) -> None:
         """Pass over a message that could not be read."""
@@ -271,6 +285,11 @@ class Reader:
         pipe.hdel(at.suggestions, suggestion_id)
         pipe.zrem(at.ranks, suggestion_id)
         await pipe.execute()
+
+    async def lookup(self, lookup_id: str) -> dict[str, Any] | None:
+        """What a look-up found; None before the answer is there and after it is taken back."""
+        row = await self._redis.get(f"{keys(self._agency, OWN).lookups}:{lookup_id}")
+        return None if row is None else msgspec.msgpack.decode(row)
 
     async def links(self, household: str) -> dict[str, Any] | None:
         """What holds the people of a household together, as it was when an alert last spoke of it."""

@@ -35,11 +35,13 @@ from bridge.desk.exchange.decide import Agreed
 from bridge.desk.exchange.feed import of_exchange
 from bridge.desk.feed import Feed, KafkaFeed, of_agency, of_team
 from bridge.desk.inbox import Reader, Writer
+from bridge.desk.lookup.seek import PlatformSeeker
 from bridge.desk.names import Names, StorePeople
 from bridge.desk.oidc import Provider
 from bridge.desk.oversight.controls_kafka import KafkaGovernor
 from bridge.desk.oversight.controls_keys import ApproverKeys, Governance
 from bridge.desk.respond import KafkaResponder
+from bridge.desk.send import Sender
 from bridge.desk.sessions import Sessions, secret
 from bridge.keyfiles import KeyFault
 from bridge.keys import AgencyKeys
@@ -79,6 +81,7 @@ def application(config: configs.Config) -> Starlette:
         exchange=exchange,
         provider=provider(config, connection),
         governance=governance(config),
+        seeker=PlatformSeeker(partial(AgencyKeys.load, config.keys), config.profile, Sender(config.kafka)),
     )
     writer = Writer(redis.Redis.from_url(config.redis_url), config.agency)
     recall = partial(remember, writer, config)

@@ -11,8 +11,10 @@ from typing import Any, Final, NamedTuple
 import topology
 from schemas import codec
 from schemas.control import NAMES
+from schemas.crypto import SIGNATURE_BYTES
 from schemas.envelope import EVENT_LANES, ID_MAX_CHARS, IDENTITY_LANES, SUBJECT_MAX_BYTES
 from schemas.exchange import REQUEST_ID_BYTES
+from schemas.lookup import LOOKUP_ID_BYTES, SEALED_MAX_BYTES
 from streams.registers import Register
 
 POSITION_MAX: Final = (1 << 63) - 1
@@ -76,8 +78,8 @@ def route(origin: Origin, data: bytes, registers: Mapping[str, Register]) -> lis
         _, message = codec.decode(data, _RESPONSE)
         _check_response(message)
     elif origin.family == topology.REQUESTS.name:
-        _, message = codec.decode(data, _REQUEST)
-        _check_request(message)
+        name, message = codec.decode(data, _REQUEST)
+        _ASKED[name](message)
     else:
         _, message = codec.decode(data, _CONTROL)
         _check_control(message)
@@ -88,7 +90,7 @@ def route(origin: Origin, data: bytes, registers: Mapping[str, Register]) -> lis
 
 _ENVELOPE: Final = frozenset({"envelope"})
 _RESPONSE: Final = frozenset({"response"})
-_REQUEST: Final = frozenset({"request"})
+_REQUEST: Final = frozenset({"request", "lookup"})
 _CONTROL: Final = frozenset({"control"})
 
 
@@ -149,6 +151,22 @@ def _check_request(message: Mapping[str, Any]) -> None:
     )
     if not sane:
         raise codec.Rejected("bad_request")
+
+
+def _check_lookup(message: Mapping[str, Any]) -> None:
+    sane = (
+        _identifiers(message["partnership"], message["agency"])
+        and len(message["lookup_id"]) == LOOKUP_ID_BYTES
+        and len(message["signature"]) == SIGNATURE_BYTES
+        and 0 < len(message["sealed"]) <= SEALED_MAX_BYTES
+        and all(len(message[field]) <= TEXT_MAX_CHARS for field in ("team", "user"))
+        and 0 <= message["requested_at"] <= message["expires_at"] <= COMMITTED_AT_MAX
+    )
+    if not sane:
+        raise codec.Rejected("bad_lookup")
+
+
+_ASKED: Final = {"request": _check_request, "lookup": _check_lookup}
 
 
 def _check_control(message: Mapping[str, Any]) -> None:

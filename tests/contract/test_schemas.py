@@ -20,6 +20,7 @@ from schemas import (
     exchange,
     identity,
     journal,
+    lookup,
     preview,
     profile,
     view,
@@ -32,7 +33,7 @@ TYPED: dict[str, Any] = {
     "profile": profile.Profile, "event": event.Event, "heartbeat": event.Heartbeat, "live": event.Live,
     "journal": journal.Journal, "commit": commit.Commit, "alert": alert.Alert, "presence": alert.Presence,
     "view": view.View, "dead_letter": dead_letter.DeadLetter, "control": control.Control,
-    "response": control.Response, "request": exchange.Request, "disclosure": exchange.Disclosure,
+    "response": control.Response, "request": exchange.Request, "disclosure": exchange.Disclosure, "lookup": lookup.Lookup,
     "link_change": view.LinkChange, "score": view.Score, "draft": preview.Draft, "preview": preview.Preview,
 }  # fmt: skip
 BOTH_WAYS = {"commit", "alert"}

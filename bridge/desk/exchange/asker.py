@@ -19,14 +19,14 @@ from bridge.desk.exchange import letters
 from bridge.desk.exchange.answer import Content
 from bridge.desk.exchange.letters import Due
 from bridge.desk.exchange.room import BY_ITSELF, Room
-from bridge.desk.exchange.rows import HEAD, OUTGOING, ROWS_MAX, Head, Outgoing
+from bridge.desk.exchange.rows import HEAD, LOOKUP, OUTGOING, ROWS_MAX, Head, Outgoing, Returned
 from schemas import codec, crypto
 from schemas.dead_letter import SEAL_INFO, DeadLetter
 from schemas.exchange import REQUEST_ID_BYTES, Basis, Disclosure, Kind, Purpose, Request
 
 DAY_MS: Final = 24 * 3600 * 1000
 HEADS_MAX: Final = 20_000  # one a day of ten agencies over five years
-_REQUEST: Final = frozenset({"request"})
+_ASKED: Final = frozenset({"request", "lookup"})
 
 log = logs.get("desk")
 
@@ -115,18 +115,27 @@ class Asker:
             self._take_answer(writer, letter)
 
     def take_returned(self, returned: DeadLetter) -> None:
-        """What the platform gave back: where it is a request of ours, it ends with the reason."""
+        """What the platform gave back: where it is a request or look-up of ours, it ends with the reason."""
         if returned["origin"] != topology.REQUESTS.name.format(agency=self._room.own.agency):
             return
         try:
             plain = crypto.hpke_open(self._room.own.seal_private, returned["sealed"], SEAL_INFO)
-            _, request = codec.decode(plain, _REQUEST)
+            name, asked = codec.decode(plain, _ASKED)
         except (crypto.Broken, codec.Rejected):
             log.error("a returned request cannot be read", extra={"reason": returned["reason"]})
             return
-        row = self.find(request["request_id"].hex())
+        if name == "lookup":
+            kept, lookup_id = self._room.kept, asked["lookup_id"].hex()
+            kept.put(LOOKUP, lookup_id, self._room.wall(), Returned(returned["reason"]), done=True)
+            return
+        row = self.find(asked["request_id"].hex())
         if row is not None and row.state == "open":
             self._keep(row, state="returned", reason=returned["reason"])
+
+    def lookup_returned(self, lookup_id: str) -> str:
+        """Why the platform gave a look-up back; empty where it has not."""
+        found = self._room.kept.get(LOOKUP, lookup_id, Returned)
+        return "" if found is None else found.reason
 
     def heads(self, agency: str) -> list[Head]:
         """Heads that are kept of an agency's audit, the newest first."""

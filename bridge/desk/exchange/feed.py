@@ -21,7 +21,7 @@ from bridge.desk.exchange import letters
 from bridge.desk.exchange.asker import DAY_MS, Asker, keep_head
 from bridge.desk.exchange.holder import Holder
 from bridge.desk.exchange.room import Room
-from bridge.desk.exchange.rows import HEAD, INCOMING, OUTGOING, Head
+from bridge.desk.exchange.rows import HEAD, INCOMING, LOOKUP, OUTGOING, Head
 from bridge.desk.feed import Interrupted, Source
 from bridge.desk.send import NotSent
 from schemas.dead_letter import DeadLetter
@@ -108,7 +108,7 @@ class ExchangeTaker:
         room, own = self._room, self._room.own.agency
         if room.kept.get(HEAD, f"{own}:{wall // DAY_MS}", Head) is not None:
             return
-        for kind in (INCOMING, OUTGOING):
+        for kind in (INCOMING, OUTGOING, LOOKUP):
             room.kept.drop(kind, wall - self._keep_ms)
         number, digest = room.audit.mark()
         if number == 0:

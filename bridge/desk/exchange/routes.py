@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, get_args
 
 from starlette.exceptions import HTTPException
@@ -87,11 +88,16 @@ async def ask(request: Request) -> Response:
     desk, exchange, _ = _room(request, user)
     form = await posted(request, user)
     team, message, _ = await alert_for(request, user)
-    wish = _wish(form.get("agency"), form.get("kind"), form.get("purpose"), form.get("basis"), message["alert_id"])
+    wish = wish_of(form, alert_id=message["alert_id"])
     subject = about_alert(message)
     known = wish.asked in message["known_to"] and wish.asked in exchange.partners
     if not known or message["state"] in CLOSED or not await may.may_ask(desk, user, subject, wish.asked, wish.kind):
         raise HTTPException(404)
+    return await asked_of(desk, exchange, user, team, wish)
+
+
+async def asked_of(desk: Desk, exchange: Exchange, user: User, team: str, wish: Wish) -> Response:
+    """Ask what a user may ask, and go on to the request's page."""
     await limit(desk, "ask", user, ASKS_MAX, HOUR_S)
     try:
         request_id = await asyncio.to_thread(exchange.asker.ask, user.account.user, team, wish)
@@ -188,15 +194,18 @@ async def _about(desk: Desk, row: Outgoing) -> Subject:
     return may.about_outgoing(desk, row) if alert is None else about_alert(alert)
 
 
-def _wish(asked: Any, kind: Any, purpose: Any, basis: Any, alert_id: str) -> Wish:
-    """What a form asks for.
+def wish_of(form: Mapping[str, Any], alert_id: str = "", records: tuple[bytes, ...] = ()) -> Wish:
+    """What a form asks for, about an alert or own records.
 
     Raises:
         HTTPException: 404 where it is none of our words.
     """
+    kind: Any = form.get("kind")
+    purpose: Any = form.get("purpose")
+    basis: Any = form.get("basis")
     if kind not in get_args(Kind) or purpose not in get_args(Purpose) or basis not in get_args(Basis):
         raise HTTPException(404)
-    return Wish(str(asked), kind, purpose, basis, alert_id)
+    return Wish(str(form.get("agency")), kind, purpose, basis, alert_id, records)
 
 
 def _room(request: Request, user: User) -> tuple[Desk, Exchange, str]:

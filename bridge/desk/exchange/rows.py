@@ -14,6 +14,7 @@ from bridge.desk.exchange.answer import Content
 INCOMING: Final = "incoming"
 OUTGOING: Final = "outgoing"
 HEAD: Final = "head"
+LOOKUP: Final = "lookup"
 ROWS_MAX: Final = 2_000  # rows looked through at once: the platform leaves 200 open for each agency that asks
 
 
@@ -94,6 +95,12 @@ class Outgoing(msgspec.Struct, frozen=True):
     content: Content | None = None
     sha256: str = ""
     received_at: int = 0
+
+
+class Returned(msgspec.Struct, frozen=True):
+    """A look-up of ours that the platform gave back: the closed word that says why."""
+
+    reason: str
 
 
 class Head(msgspec.Struct, frozen=True):

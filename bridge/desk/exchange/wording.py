@@ -39,6 +39,8 @@ RETURNS: Final = {
     "request_nothing": "That agency holds nothing that can be asked for in this way. Call them.",
     "request_unfounded": "Your team no longer has this alert, or the record is no longer held.",
     "request_expired": "It arrived too late. Ask again.",
+    "lookup_full": "Too many look-ups of your agency at once. Wait an hour, or call the agencies.",
+    "lookup_expired": "It arrived too late. Look them up again.",
     "request_full": "Too many requests of your agency are open. Call them meanwhile.",
 }
 
@@ -103,7 +105,12 @@ def reason(row: Outgoing) -> str:
     """Why a request of ours was refused or returned."""
     if row.state == "refused":
         return REASONS.get(row.reason, "No reason was given.")
-    return RETURNS.get(row.reason, "The platform did not take it. Tell your administrator.") if row.reason else ""
+    return returned(row.reason) if row.reason else ""
+
+
+def returned(reason: str) -> str:
+    """Why the platform gave something back."""
+    return RETURNS.get(reason, "The platform did not take it. Tell your administrator.")
 
 
 def covers(verdict: Verdict) -> str:

@@ -36,11 +36,14 @@ from bridge.desk.exchange.feed import ExchangeTaker
 from bridge.desk.exchange.holder import Holder
 from bridge.desk.exchange.open import Exchange
 from bridge.desk.inbox import OWN, Reader, Writer
+from bridge.desk.lookup.routes import ASKED
+from bridge.desk.lookup.seek import PlatformSeeker
 from bridge.desk.names import Names
 from bridge.desk.oidc import Provider
 from bridge.desk.oversight.controls_keys import ApproverKeys, Governance
 from bridge.desk.respond import NotSent
 from bridge.desk.sessions import Sessions
+from bridge.keys import AgencyKeys
 from schemas import crypto
 from schemas.control import Control, Response, statement
 from schemas.preview import Draft
@@ -74,8 +77,13 @@ def valkey() -> Iterator[str]:
         server.stop()
 
 
+PLATFORM, SIGN = crypto.hpke_keypair(), crypto.sign_keypair()
+KEYS = AgencyKeys(
+    "northmere", "council", b"a" * 32, {1: bytes(range(32))}, 1, SIGN[0], crypto.hpke_keypair()[0], PLATFORM[1]
+)
+"""Of the council, for what the desk sends by itself."""
 APPROVERS = {name: crypto.sign_keypair() for name in ("caldicott-guardian", "head-of-governance")}
-KEYS = {"u-gale": "head-of-governance", "u-cal": "caldicott-guardian", "u-sam": "head-of-governance"}
+APPROVER_OF = {"u-gale": "head-of-governance", "u-cal": "caldicott-guardian", "u-sam": "head-of-governance"}
 """User -> the approver whose key is theirs."""
 OPEN = [
     {"id": f"rung-{rung}", "title": f"Everything to rung {rung}", "purpose": "safeguarding", "legal_basis": "test",
@@ -202,7 +210,7 @@ class Made:
         self.config = Config.model_validate({**settings(folder, redis_url), **(oidc or {})})
         self.runner = asyncio.Runner()  # one loop for all browsers of this desk
         self.wall = NOW
-        self.people, self.responder = FakePeople(), FakeResponder()
+        self.people, self.responder, self.sent = FakePeople(), FakeResponder(), Wire()
         self.governor = FakeGovernor()
         self.audit = Audit(folder / "audit.jsonl", lambda: self.wall)
         self.redis = redis.Redis.from_url(redis_url)
@@ -223,6 +231,7 @@ class Made:
             wall=lambda: self.wall,
             provider=self._provider(transport),
             governance=Governance(approver_keys(folder, self.config.approvers), self.governor),
+            seeker=PlatformSeeker(lambda: KEYS, "default", self.sent),
         )
         for team in self.config.teams:
             self.writer.alive(team, NOW)
@@ -247,6 +256,12 @@ class Made:
         own.exchange = Exchange(own.holder, own.asker, own.taker, own.partners, own.kept.close)
         self.desk = dataclasses.replace(self.desk, exchange=own.exchange)
         return own, police
+
+    def looks_up(self, lookup_id: str, user: str = "u-sam", **changes: Any) -> None:
+        """A user has looked somebody up."""
+        body = {"lookup_id": lookup_id, "team": "mash", "purpose": "safeguarding", "reason": "",
+                "expires_at": self.wall + HOUR_MS, **changes}  # fmt: skip
+        self.desk.records.append(ASKED, (f"look_up:{lookup_id}",), user, body)
 
     def close(self) -> None:
         """End what a browser of this desk opened."""
@@ -273,7 +288,7 @@ class Made:
 def approver_keys(folder: Path, approvers: dict[str, str]) -> ApproverKeys:
     """Gale's and Cal's keys as an operator lays them; Sam has a second account for Gale's."""
     files = {}
-    for user, name in KEYS.items():
+    for user, name in APPROVER_OF.items():
         files[user] = folder / f"{user}.private"
         files[user].write_text(APPROVERS[name][0].hex() + "\n")
         files[user].chmod(0o600)
@@ -366,6 +381,19 @@ def suggestion(suggestion_id: str = "c4" * 16, **fields: Any) -> dict[str, Any]:
     }  # fmt: skip
     return {"kind": "suggestion", "key": f"suggestion:{suggestion_id}", "as_of_at": NOW - HOUR_MS,
             "body": json.dumps(body)}  # fmt: skip
+
+
+def found(lookup_id: str, *matches: dict[str, Any]) -> dict[str, Any]:
+    """A row of the agency's views: whom a look-up found."""
+    body = {"found_at": NOW, "expires_at": NOW + HOUR_MS, "matches": list(matches)}
+    return {"kind": "lookup", "key": f"lookup:{lookup_id}", "as_of_at": NOW, "body": json.dumps(body)}
+
+
+def match(*records: bytes, household: str = "f00d", **changes: Any) -> dict[str, Any]:
+    """Somebody whom the police know too."""
+    own = [record.hex() for record in records]
+    agencies = ["council", "police"] if own else ["police"]
+    return {"household": household, "records": own, "agencies": agencies, "strength_milli": 12_687, **changes}
 
 
 def links(household: str = "f00d", **fields: Any) -> dict[str, Any]:

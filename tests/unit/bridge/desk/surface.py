@@ -38,9 +38,11 @@ from tests.unit.bridge.desk.support import (
     control,
     demand,
     figures,
+    found,
     household,
     judged,
     links,
+    match,
     outcomes,
     presence,
     suggestion,
@@ -50,7 +52,7 @@ from tests.unit.bridge.desk.support import (
 Values = dict[str, str]
 VALUES: Values = {
     "team": "mash", "alert_id": "a1" * 16, "suggestion_id": "5c" * 16, "of": "alert", "ident": "a1" * 16,
-    "kind": "consent",
+    "kind": "consent", "lookup_id": "10" * 16,
 }  # fmt: skip
 """A value for every parameter of a path, such that for `SAM` there is something behind it."""
 ALSO: tuple[Values, ...] = ({"of": "record", "ident": ANN.hex(), "kind": "break_glass"},)
@@ -118,6 +120,8 @@ def fill(made: Made) -> tuple[Values, ...]:
     about = (f"alert:{VALUES['alert_id']}", f"challenge:{'c' * 16}", "for:u-sam", "team:mash")
     made.desk.records.append("challenge", about, "u-kit", challenge)
     made.desk.records.append("handover_note", ("team:mash",), "u-kit", {"text": WHY, "team": "mash", "moment": NOW})
+    made.looks_up(VALUES["lookup_id"])
+    made.arrives(found(VALUES["lookup_id"], match(ANN)))
     values = {
         **VALUES, "entry": glass.id, "request_id": THEIRS, "draft": drafted(made, rules), "challenge": "c" * 16,
     }  # fmt: skip

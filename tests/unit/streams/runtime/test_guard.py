@@ -37,6 +37,10 @@ REQUEST = {
     "kind": "record", "alert_id": "ab", "records": [], "purpose": "protect", "basis": "duty", "requested_at": 1,
     "expires_at": 2,
 }  # fmt: skip
+LOOKUP = {
+    "lookup_id": bytes(16), "partnership": "one", "agency": "council", "team": "mash", "user": "u",
+    "purpose": "safeguarding", "sealed": b"x" * 1_100, "requested_at": 1, "expires_at": 2, "signature": bytes(64),
+}  # fmt: skip
 CONTROL = {"partnership": "one", "name": "rules", "version": 1, "effective_at": 0, "body": "{}", "approvals": []}
 
 
@@ -57,6 +61,7 @@ def test_a_message_goes_to_its_partnerships_partition() -> None:
     assert guard.route(EVENTS, envelope(), REGISTERS) == [Routed(3, "two")]
     assert guard.route(RESPONSES, codec.encode("response", RESPONSE), REGISTERS) == [Routed(0, "one")]
     assert guard.route(REQUESTS, codec.encode("request", REQUEST), REGISTERS) == [Routed(0, "one")]
+    assert guard.route(REQUESTS, codec.encode("lookup", LOOKUP), REGISTERS) == [Routed(0, "one")]
     assert guard.route(CONTROLS, codec.encode("control", CONTROL), REGISTERS) == [Routed(0, "one")]
 
 
@@ -106,6 +111,15 @@ def test_a_control_for_all_goes_to_each_partnership() -> None:
         (REQUESTS, codec.encode("request", REQUEST | {"asked": "a" * 65}), "bad_request"),
         (REQUESTS, codec.encode("request", REQUEST | {"user": "u" * 200}), "bad_request"),
         (REQUESTS, codec.encode("request", REQUEST | {"expires_at": 0}), "bad_request"),
+        (RESPONSES, codec.encode("lookup", LOOKUP), "wrong_schema"),
+        (REQUESTS, codec.encode("lookup", LOOKUP | {"agency": "police"}), "wrong_agency"),
+        (REQUESTS, codec.encode("lookup", LOOKUP | {"lookup_id": b"x"}), "bad_lookup"),
+        (REQUESTS, codec.encode("lookup", LOOKUP | {"sealed": b""}), "bad_lookup"),
+        (REQUESTS, codec.encode("lookup", LOOKUP | {"sealed": b"x" * 2_049}), "bad_lookup"),
+        (REQUESTS, codec.encode("lookup", LOOKUP | {"signature": b"x"}), "bad_lookup"),
+        (REQUESTS, codec.encode("lookup", LOOKUP | {"user": "u" * 200}), "bad_lookup"),
+        (REQUESTS, codec.encode("lookup", LOOKUP | {"partnership": ""}), "bad_lookup"),
+        (REQUESTS, codec.encode("lookup", LOOKUP | {"expires_at": 0}), "bad_lookup"),
         (CONTROLS, codec.encode("control", CONTROL | {"name": "nonsense"}), "bad_control"),
         (CONTROLS, codec.encode("control", CONTROL | {"version": 0}), "bad_control"),
         (CONTROLS, codec.encode("control", CONTROL | {"partnership": "none"}), "unknown_partnership"),
