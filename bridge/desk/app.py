@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bridge import logs
 from bridge.desk import signin, suggestions, views
 from bridge.desk.audit import AuditDown
+from bridge.desk.cases import routes as cases
 from bridge.desk.desk import HERE, Desk, SignedOut, render
 
 BODY_MAX_BYTES: Final = 16 * 1024  # no form of the desk comes near
@@ -143,6 +144,7 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         Route("/model", views.model),
         Route("/suggestions", suggestions.suggestions),
         Route("/suggestions/{suggestion_id}", suggestions.decide, methods=["POST"]),
+        *cases.ROUTES,
         Route("/healthz", healthz),
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]

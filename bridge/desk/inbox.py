@@ -1,7 +1,8 @@
 """The inbox in Redis: the newest state of each alert and presence notice of a team, and that something changed.
 
 Beside them the rows of the agency's own views that a page shows: suggested links, what holds people together, where
-households are heading, demand, how the controls stand, and how good the models were.
+households are heading, demand, how the controls stand, and how good the models were; and, to find them by, in which
+household a record is and which alerts are about whom.
 
 Decides how messages are kept beside the desk and how a lost Redis shows. Everything here is made from the team's
 topics and the audit and is rebuilt from them; pseudonyms only, never a name.
@@ -9,7 +10,7 @@ topics and the audit and is rebuilt from them; pseudonyms only, never a name.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,7 +23,8 @@ CHANGES_MAX = 1_000  # changes that a dropped page can resume from; one that is 
 SUGGESTIONS_MAX = 20_000  # suggestions kept, about 1 kB each; beyond, the weakest go
 LINKS_MAX = 20_000  # households kept whose links are explained; beyond, whichever
 HOUSEHOLDS_MAX = 20_000  # households kept of which something is said; beyond, those that are heading nowhere first
-HOUSEHOLD_KEPT = ("trajectory", "outcomes", "behind", "as_of_at")  # what a page shows of a household's row
+HOUSEHOLD_KEPT = ("trajectory", "outcomes", "behind", "as_of_at", "records", "score_ppm", "factors", "model")
+"""What a page shows of a household's row."""
 SAMPLE = 16  # households looked at to find one to drop
 KEPT_WHOLE = {"insight": "insights", "control": "controls", "freshness": "freshness"}
 """Kinds of rows of which there are few: where they are kept, by the rest of their key."""
@@ -57,6 +59,8 @@ class Keys(NamedTuple):
     controls: str
     freshness: str
     models: str
+    homes: str
+    about: str
 
 
 def keys(agency: str, team: str) -> Keys:
@@ -108,13 +112,15 @@ class Writer:
         newer = kept is None or (name == "alert" and msgspec.msgpack.decode(kept)["version"] < message["version"])
         pipe = self._redis.pipeline(transaction=True)
         if newer:
+            if name == "alert":
+                self._index(pipe, at.about, None if kept is None else msgspec.msgpack.decode(kept), message)
             pipe.hset(table, key, msgspec.msgpack.encode(message))
             pipe.xadd(at.changes, {"kind": name, "key": key}, maxlen=CHANGES_MAX, approximate=True)
         pipe.hset(at.offsets, place, next_offset)
         pipe.execute()
         limit = ALERTS_MAX if name == "alert" else NOTICES_MAX
         if newer and kept is None and self._redis.hlen(table) > limit:
-            self._prune(table)
+            self._prune(table, at.about)
 
     def _take_view(self, at: Keys, row: Mapping[str, Any], place: str, next_offset: int) -> None:
         """Keep one row of the agency's views, or drop it where it is gone; what no page shows is not kept."""
@@ -132,7 +138,8 @@ class Writer:
             pipe.hdel(at.links, key) if body is None else pipe.hset(at.links, key, msgspec.msgpack.encode(body))
         elif row["kind"] == "household":
             said = {name: body[name] for name in HOUSEHOLD_KEPT if name in body} if body else {}
-            known = said.get("trajectory") or said.get("outcomes")
+            known = any(said.get(name) for name in ("trajectory", "outcomes", "records"))
+            self._house(pipe, at, key, said.get("records", ()))
             pipe.hset(at.households, key, msgspec.msgpack.encode(said)) if known else pipe.hdel(at.households, key)
         elif row["kind"] in KEPT_WHOLE and body is not None:
             pipe.hset(getattr(at, KEPT_WHOLE[row["kind"]]), key, msgspec.msgpack.encode(body))
@@ -146,7 +153,7 @@ class Writer:
         elif row["kind"] == "link" and self._redis.hlen(at.links) > LINKS_MAX:
             self._redis.hdel(at.links, self._redis.hrandfield(at.links))
         elif row["kind"] == "household" and self._redis.hlen(at.households) > HOUSEHOLDS_MAX:
-            self._drop_household(at.households)
+            self._drop_household(at)
 
     def skip(self, team: str, place: str, next_offset: int) -> None:
         """Pass over a message that could not be read."""
@@ -157,17 +164,53 @@ class Writer:
         for alert_id, taken in rows:
             self._redis.hsetnx(keys(self._agency, team).taken, alert_id, msgspec.msgpack.encode(taken))
 
-    def _drop_household(self, table: str) -> None:
-        some = self._redis.hrandfield(table, SAMPLE, withvalues=True)
+    def _drop_household(self, at: Keys) -> None:
+        some = self._redis.hrandfield(at.households, SAMPLE, withvalues=True)
         pairs = list(zip(some[::2], some[1::2], strict=True))
         low = (key for key, row in pairs if not msgspec.msgpack.decode(row).get("trajectory"))
-        self._redis.hdel(table, next(low, pairs[0][0]))
+        key = next(low, pairs[0][0])
+        pipe = self._redis.pipeline(transaction=True)
+        self._house(pipe, at, key.decode(), ())
+        pipe.hdel(at.households, key)
+        pipe.execute()
 
-    def _prune(self, table: str) -> None:
+    def _house(self, pipe: Any, at: Keys, household: str, records: Sequence[str]) -> None:
+        """Say in which household these records are, and of those that it had before that they are not."""
+        kept = self._redis.hget(at.households, household)
+        before = set(msgspec.msgpack.decode(kept).get("records", ())) - set(records) if kept is not None else ()
+        gone = sorted(before)
+        homes = self._redis.hmget(at.homes, gone) if gone else []
+        left = [record for record, home in zip(gone, homes, strict=True) if home == household.encode()]
+        if left:  # the others have been said to be in another one since
+            pipe.hdel(at.homes, *left)
+        if records:
+            pipe.hset(at.homes, mapping=dict.fromkeys(records, household))
+
+    def _index(
+        self, pipe: Any, table: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+    ) -> None:  # fmt: skip
+        """Say which household and own records an alert is about, where they were others before."""
+        old, new = (
+            keys_about(alert["household"], alert["records"]) if alert is not None else () for alert in (before, after)
+        )
+        if set(old) == set(new):
+            return
+        alert_id = (after or before or {})["alert_id"]
+        found = dict.fromkeys((*old, *new))
+        for key, value in zip(found, self._redis.hmget(table, list(found)), strict=True):
+            ids = set(msgspec.msgpack.decode(value) if value is not None else ()) - {alert_id}
+            ids |= {alert_id} if key in new else set()
+            pipe.hset(table, key, msgspec.msgpack.encode(sorted(ids))) if ids else pipe.hdel(table, key)
+
+    def _prune(self, table: str, index: str) -> None:
         rows = self._redis.hgetall(table)
         decoded = [(key, msgspec.msgpack.decode(value)) for key, value in rows.items()]
         first = min(decoded, key=lambda row: (row[1].get("state") not in CLOSED, _age(row[1]), row[0]))
-        self._redis.hdel(table, first[0])
+        pipe = self._redis.pipeline(transaction=True)
+        if "alert_id" in first[1]:
+            self._index(pipe, index, first[1], None)
+        pipe.hdel(table, first[0])
+        pipe.execute()
 
 
 class Reader:
@@ -191,6 +234,20 @@ class Reader:
         """One alert of a team."""
         row = await self._redis.hget(keys(self._agency, team).alerts, alert_id)
         return None if row is None else msgspec.msgpack.decode(row)
+
+    async def alerts_about(self, team: str, keys_: Sequence[str]) -> list[dict[str, Any]]:
+        """Alerts of a team about any of some records or households, newest change first.
+
+        Args:
+            team: Team.
+            keys_: As `keys_about` makes them.
+        """
+        at = keys(self._agency, team)
+        rows = await self._redis.hmget(at.about, list(keys_)) if keys_ else []
+        ids = sorted({alert_id for row in rows if row is not None for alert_id in msgspec.msgpack.decode(row)})
+        found = await self._redis.hmget(at.alerts, ids) if ids else []
+        alerts = [msgspec.msgpack.decode(row) for row in found if row is not None]
+        return sorted(alerts, key=lambda alert: (-alert["changed_at"], alert["alert_id"]))
 
     async def notices(self, team: str) -> list[dict[str, Any]]:
         """All presence notices kept of a team, newest first."""
@@ -249,6 +306,20 @@ class Reader:
         row = await self._redis.hget(keys(self._agency, OWN).households, household)
         return None if row is None else msgspec.msgpack.decode(row)
 
+    async def homes(self, records: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Household id and row of each of some own records (hex); a record that is in none is left out."""
+        at = keys(self._agency, OWN)
+        ids = await self._redis.hmget(at.homes, list(records)) if records else []
+        found = {record: home.decode() for record, home in zip(records, ids, strict=True) if home is not None}
+        order = sorted(set(found.values()))
+        rows = await self._redis.hmget(at.households, order) if order else []
+        said = {home: msgspec.msgpack.decode(row) for home, row in zip(order, rows, strict=True) if row is not None}
+        return {
+            record: (home, said[home])
+            for record, home in found.items()
+            if home in said and record in said[home].get("records", ())
+        }
+
     async def insight(self, table: str) -> dict[str, Any] | None:
         """The newest of the aggregate tables of this name."""
         row = await self._redis.hget(keys(self._agency, OWN).insights, table)
@@ -300,6 +371,12 @@ class Reader:
                 entries = next(iter(found.values()))[0] if isinstance(found, dict) else found[0][1]
                 last_id, kind = entries[-1][0].decode(), "changed"
             yield last_id, kind
+
+
+def keys_about(household: str, records: Iterable[bytes]) -> tuple[str, ...]:
+    """Keys that an alert is found by: its household, where there is one, and each own record."""
+    of_home = (f"household:{household}",) if household else ()
+    return (*of_home, *(f"record:{record.hex()}" for record in records))
 
 
 def _body(row: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -20,3 +20,7 @@ if (offline) {
     opened = true;
   });
 }
+
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.addEventListener("click", () => window.print());
+}

@@ -90,6 +90,7 @@ class FakePeople:
         self.asked: list[bytes] = []
         self.profiles: dict[bytes, dict[str, Any]] = {}
         self.events: dict[bytes, list[dict[str, Any]]] = {}
+        self.sources: dict[bytes, str] = {}
 
     def profile(self, pseudonym: bytes) -> dict[str, Any] | None:
         return self.profiles.get(pseudonym)
@@ -99,6 +100,9 @@ class FakePeople:
 
     def allocated(self, team: str) -> list[dict[str, Any]]:
         return [one for one in self.profiles.values() if one["allocation"] == team]
+
+    def source_of(self, pseudonym: bytes) -> str:
+        return self.sources.get(pseudonym, "carefile" if pseudonym in PEOPLE else "")
 
     def person(self, pseudonym: bytes) -> dict[str, Any] | None:
         self.asked.append(pseudonym)
