@@ -310,4 +310,7 @@ class Pipeline:
         self._room.recent.clear()
         if self._keep:
             self.store.post(messages)
+            self.store.tally(
+                self._today().isoformat(), [(one.lane, one.message.get("op", "sent")) for one in self.leaving]
+            )
         return messages

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bridge.vault import HASH_BYTES, Row, Vault
 
+LEFT_DAYS: Final = 35  # days for which the desk can say what left
 Key = tuple[str, ...]
 Version = tuple[int, int, int]
 """Source epoch, position, sequence."""
@@ -291,6 +293,24 @@ class Store(Vault):
     def post(self, messages: Sequence[tuple[str, bytes, bytes]]) -> None:
         """Keep messages until the broker has them: (topic, key, value)."""
         self._db.executemany("INSERT INTO outbox (topic, key, value) VALUES (?, ?, ?)", messages)
+
+    def tally(self, day: str, left: Iterable[tuple[str, str]]) -> None:
+        """Count what left on a day, for those who answer for it.
+
+        Args:
+            day: ISO date, partnership time.
+            left: (lane, op) of each message.
+        """
+        counts = Counter(f"{lane}/{op}" for lane, op in left)
+        if counts:
+            days = self.left()
+            days[day] = dict(Counter(days.get(day, {})) + counts)
+            self.set_meta("left", {kept: days[kept] for kept in sorted(days)[-LEFT_DAYS:]})
+
+    def left(self) -> dict[str, dict[str, int]]:
+        """What left, day by day: counts by `lane/op`, for the last `LEFT_DAYS` days on which something did."""
+        days: dict[str, dict[str, int]] = self.meta("left") or {}
+        return days
 
     def outbox(self, limit: int) -> list[tuple[int, str, bytes, bytes]]:
         """The oldest messages not yet delivered: (id, topic, key, value)."""

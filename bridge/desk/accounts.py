@@ -34,7 +34,7 @@ class Account:
         user: Pseudonymous id, the only one that leaves the agency.
         login: What the user types.
         name: Shown to colleagues.
-        password: argon2id hash.
+        password: argon2id hash; empty where only the agency's identity provider lets the user in.
         teams: Teams whose inbox the user may open.
         roles: Of `ROLES`.
         protocols: Sharing protocols assigned to the user, by id; see bridge/desk/access/protocols.py.
@@ -79,10 +79,20 @@ class Accounts:
         self._refresh()
         account = self._by_login.get(login)
         try:
-            _hasher.verify(account.password if account else _NOBODY, password[:PASSWORD_MAX_CHARS])
+            _hasher.verify((account and account.password) or _NOBODY, password[:PASSWORD_MAX_CHARS])
         except (Argon2Error, InvalidHashError):
             return None
-        return account if len(password) <= PASSWORD_MAX_CHARS else None
+        return account if account and account.password and len(password) <= PASSWORD_MAX_CHARS else None
+
+    def of_login(self, login: str) -> Account | None:
+        """The account of a login that the agency's identity provider has vouched for."""
+        self._refresh()
+        return self._by_login.get(login)
+
+    def all(self) -> tuple[Account, ...]:
+        """All accounts as they are now, by name."""
+        self._refresh()
+        return tuple(sorted(self._by_login.values(), key=lambda account: (account.name, account.user)))
 
     def user(self, user: str) -> Account | None:
         """The account of a user id as it is now: a user taken out of the file is out at once."""

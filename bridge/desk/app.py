@@ -12,7 +12,7 @@ from typing import Final
 
 import redis
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -23,12 +23,18 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge import logs
-from bridge.desk import signin, suggestions, views
+from bridge.desk import oidc, signin, stepup, suggestions, views
+from bridge.desk.access import routes as access
 from bridge.desk.audit import AuditDown
 from bridge.desk.cases import routes as cases
 from bridge.desk.desk import HERE, Desk, SignedOut, render
+from bridge.desk.forms import OldForm, same_origin
+from bridge.desk.limits import TooMany
+from bridge.desk.oversight import governance
 
 BODY_MAX_BYTES: Final = 16 * 1024  # no form of the desk comes near
+STATIC: Final = "/static"
+STATIC_CACHE: Final = "public, max-age=600"  # no more: a new version's pages come with a new version's files soon
 HEADERS: Final = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -36,7 +42,7 @@ HEADERS: Final = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # not `no-referrer`: a browser would then name no origin on our own forms
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "x-robots-tag": "noindex, nofollow",
@@ -48,10 +54,11 @@ Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 
 class Guard:
-    """Sets the headers of every answer and refuses bodies that are too large, streamed ones included."""
+    """Sets the headers of every answer; refuses what another site sends, and bodies that are too large."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, https: bool) -> None:
         self.app = app
+        self.https = https
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -75,8 +82,14 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
+                if scope["path"].startswith(f"{STATIC}/") and message["status"] in (200, 304):
+                    headers["cache-control"] = STATIC_CACHE
             await send(message)
 
+        refused = self._refuses(scope)
+        if refused is not None:
+            await _refused(Request(scope), refused)(scope, receive, guarded)
+            return
         try:
             await self.app(scope, limited, guarded)
         except Exception as error:  # a traceback could hold a name: the log gets the kind of fault and the page
@@ -85,16 +98,38 @@ class Guard:
                 return
             await _refused(Request(scope), error)(scope, receive, guarded)
 
+    def _refuses(self, scope: Scope) -> HTTPException | None:
+        headers = Headers(scope=scope)
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > BODY_MAX_BYTES:
+            return HTTPException(413)
+        if not same_origin(scope["method"], headers, self.https):
+            return HTTPException(403)
+        return None
+
 
 async def healthz(_: Request) -> Response:
     """The process answers; no more is promised."""
     return PlainTextResponse("ok")
 
 
-async def _signed_out(request: Request, _: Exception) -> Response:
+async def _signed_out(request: Request, error: Exception) -> Response:
+    to = "/sign-in?ended=1" if isinstance(error, SignedOut) and error.ended else "/sign-in"
     if request.headers.get("hx-request"):
-        return Response(status_code=401, headers={"hx-redirect": "/sign-in"})
-    return RedirectResponse("/sign-in", status_code=303)
+        return Response(status_code=401, headers={"hx-redirect": to})
+    return RedirectResponse(to, status_code=303)
+
+
+async def _old_form(_: Request, __: Exception) -> Response:
+    return render("message.html", {"heading": "This page was too old", "text": "Go back and open it again."}, 403)
+
+
+async def _too_many(_: Request, error: Exception) -> Response:
+    wait_s = error.wait_s if isinstance(error, TooMany) else 60
+    text = f"More was asked than is allowed in a short time. Try again in {wait_s} seconds."
+    answer = render("message.html", {"heading": "Wait a moment", "text": text}, 429)
+    answer.headers["retry-after"] = str(wait_s)
+    return answer
 
 
 def _refused(_: Request, error: Exception) -> Response:
@@ -130,7 +165,12 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         Route("/", views.home),
         Route("/sign-in", signin.form),
         Route("/sign-in", signin.sign_in, methods=["POST"]),
+        Route("/sign-in/provider", signin.to_provider, methods=["POST"]),
+        Route(oidc.CALLBACK, signin.callback),
         Route("/sign-out", signin.sign_out, methods=["POST"]),
+        Route("/sign-out/everywhere", signin.sign_out_everywhere, methods=["POST"]),
+        Route("/step-up", stepup.form),
+        Route("/step-up", stepup.step_up, methods=["POST"]),
         Route("/no-team", views.no_team),
         Route("/inbox/{team}", views.inbox),
         Route("/inbox/{team}/rows", views.rows),
@@ -145,15 +185,23 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         Route("/suggestions", suggestions.suggestions),
         Route("/suggestions/{suggestion_id}", suggestions.decide, methods=["POST"]),
         *cases.ROUTES,
+        *access.ROUTES,
+        *governance.ROUTES,
         Route("/healthz", healthz),
-        Mount("/static", StaticFiles(directory=HERE / "static")),
+        Mount(STATIC, StaticFiles(directory=HERE / "static")),
     ]
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        middleware=[Middleware(Guard), Middleware(TrustedHostMiddleware, allowed_hosts=list(desk.config.hosts))],
+        middleware=[
+            Middleware(Guard, https=desk.config.https),
+            Middleware(TrustedHostMiddleware, allowed_hosts=list(desk.config.hosts)),
+        ],
         exception_handlers={
             SignedOut: _signed_out,
+            stepup.StepUp: stepup.ask,
+            OldForm: _old_form,
+            TooMany: _too_many,
             HTTPException: _refused,
             AuditDown: _audit_down,
             redis.RedisError: _store_down,

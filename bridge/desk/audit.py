@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ZERO = "0" * 64
+SCAN_MAX = 50_000  # lines looked at for one page
+BLOCK_BYTES = 256 * 1024
 TAIL_BYTES = 1024 * 1024  # the last line is sought in so many bytes at the end; a line is far shorter
 
 
@@ -43,7 +45,8 @@ class Audit:
     """
 
     def __init__(self, path: Path, clock: Callable[[], int]) -> None:
-        self._clock = clock
+        self._clock, self._path = clock, path
+        self._walked = START
         self._lock = threading.Lock()
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -90,6 +93,11 @@ class Audit:
             self._number, self._head = self._number + 1, digest
             return digest
 
+    def broken(self) -> Break | None:
+        """The first break of the chain, walked on from where the last call of this process ended."""
+        found, self._walked = _walk(self._path, self._walked)
+        return found
+
     def close(self) -> None:
         """Let another process write."""
         os.close(self._file)
@@ -130,22 +138,96 @@ def mentions(path: Path, subjects: Iterable[str]) -> Iterator[dict[str, Any]]:
                 yield entry
 
 
+class Page(NamedTuple):
+    """Some lines of an audit, newest first, and where older ones begin: 0 where there are none."""
+
+    entries: tuple[dict[str, Any], ...]
+    before: int
+
+
+def newest(path: Path, wanted: Callable[[dict[str, Any]], bool], limit: int, before: int = 0) -> Page:
+    """The newest lines that are wanted, read from the end.
+
+    Args:
+        path: Audit file.
+        wanted: Which lines.
+        limit: At most so many.
+        before: Only lines that begin before this byte; 0 is the end of the file.
+
+    Returns:
+        Lines; `SCAN_MAX` are looked at, so a page may have fewer than there are, with older ones to go on to.
+    """
+    found: list[dict[str, Any]] = []
+    place = looked = 0
+    for place, line in _backwards(path, before):
+        looked += 1
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if wanted(entry):
+            found.append(entry)
+        if len(found) == limit or looked == SCAN_MAX:
+            return Page(tuple(found), place)
+    return Page(tuple(found), 0)
+
+
+def _backwards(path: Path, before: int) -> Iterator[tuple[int, bytes]]:
+    """Lines from the end, each with the byte at which it begins."""
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        end = min(before or end, end)
+        rest = b""
+        while end > 0:
+            start = max(0, end - BLOCK_BYTES)
+            file.seek(start)
+            parts = (file.read(end - start) + rest).split(b"\n")
+            place = start + len(b"\n".join(parts))
+            for part in reversed(parts[1:]):
+                place -= len(part)
+                if part:
+                    yield place, part
+                place -= 1
+            rest, end = parts[0], start
+        if rest:
+            yield 0, rest
+
+
 def verify(path: Path) -> Break | None:
     """The first break of the chain, or None where it holds from the first line to the last."""
-    head, number = ZERO, 0
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for number, line in enumerate(file, start=1):
+    return _walk(path, START)[0]
+
+
+class _Place(NamedTuple):
+    """How far a chain was walked: bytes, lines, and the hash of the last."""
+
+    byte: int
+    number: int
+    head: str
+
+
+START = _Place(0, 0, ZERO)
+
+
+def _walk(path: Path, place: _Place) -> tuple[Break | None, _Place]:
+    """Walk on from a place; the first break, and where the walk ended."""
+    byte, number, head = place
+    with path.open("rb") as file:
+        file.seek(byte)
+        for line in file:
+            number += 1
             try:
                 entry = json.loads(line)
                 digest = entry.pop("hash")
             except (ValueError, KeyError, AttributeError):
-                return Break(number, "not a line of an audit")
+                return Break(number, "not a line of an audit"), place
             if entry.get("prev") != head or entry.get("n") != number:
-                return Break(number, "does not follow the line before it")
+                return Break(number, "does not follow the line before it"), place
             if _hash(entry) != digest:
-                return Break(number, "was changed")
-            head = digest
-    return None
+                return Break(number, "was changed"), place
+            byte, head = byte + len(line), digest
+            place = _Place(byte, number, head)
+    return None, place
 
 
 def _canonical(entry: dict[str, Any]) -> str:

@@ -6,13 +6,16 @@ Decides which settings exist and that a wrong one is named. Opens nothing but th
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from bridge.config import ConfigError, Kafka
+
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 class _Model(BaseModel):
@@ -52,6 +55,47 @@ class Assessing(_Model):
     valid_days: int = Field(default=365, ge=1, le=3650)
 
 
+class Oidc(_Model):
+    """The agency's identity provider, OpenID Connect: it says who somebody is, the accounts file what they may.
+
+    Attributes:
+        issuer: As the provider names itself in its tokens; its settings are read from below it.
+        client_id: The desk's name there.
+        client_secret_file: The desk's secret there.
+        address: Where staff reach the desk, as `https://desk.council.example`; the provider sends them back to
+            `/sign-in/callback` there and to nowhere else.
+        claim: Claim of the token that holds the `login` of an account.
+        scope: What the desk asks for.
+        step_up_acr: Classes of authentication one of which a step up must reach; any where empty.
+        step_up_amr: Methods one of which a step up must have used, as `mfa` or `hwk`; any where empty.
+        ca_file: Certificate of the provider's authority, where the machine does not know it.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret_file: Path
+    address: str
+    claim: str = "preferred_username"
+    scope: str = "openid profile"
+    step_up_acr: tuple[str, ...] = ()
+    step_up_amr: tuple[str, ...] = ()
+    ca_file: Path | None = None
+
+    @field_validator("issuer", "address")
+    @classmethod
+    def _encrypted(cls, url: str) -> str:
+        if not encrypted(url):
+            message = "expected an https address (http on the loopback alone)"
+            raise ValueError(message)
+        return url
+
+
+def encrypted(url: str) -> bool:
+    """Whether what is sent to an address cannot be read on its way."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+
+
 class Config(_Model):
     """Settings of `sightline desk`.
 
@@ -79,6 +123,9 @@ class Config(_Model):
         https: Cookies are sent over TLS only; off for a demonstration on the loopback.
         idle_s: A session ends after so many seconds without a page.
         session_s: A session ends after so many seconds in any case: one shift.
+        oidc: The agency's identity provider.
+        local_accounts: Passwords of the accounts file work beside it too.
+        proxies: Addresses of proxies that say whom they speak for (`X-Forwarded-For`); no others are believed.
     """
 
     partnership: str
@@ -102,8 +149,16 @@ class Config(_Model):
     clock: Path | None = None
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     https: bool = True
-    idle_s: int = Field(default=4 * 3600, gt=0)
+    idle_s: int = Field(default=30 * 60, gt=0)
     session_s: int = Field(default=12 * 3600, gt=0)
+    oidc: Oidc | None = None
+    local_accounts: bool = False
+    proxies: tuple[str, ...] = ()
+
+    @property
+    def passwords(self) -> bool:
+        """Whether passwords of the accounts file open the desk."""
+        return self.oidc is None or self.local_accounts
 
     def agency_name(self, agency: str) -> str:
         """Name of an agency as staff know it."""
@@ -150,7 +205,8 @@ def _resolved(config: Config, folder: Path) -> Config:
         for name, team in config.teams.items()
     }
     kafka = _against(folder, config.kafka, "password_file", "ca_file")
-    return _against(folder, config, *own).model_copy(update={"teams": teams, "kafka": kafka})
+    oidc = _against(folder, config.oidc, "client_secret_file", "ca_file") if config.oidc else None
+    return _against(folder, config, *own).model_copy(update={"teams": teams, "kafka": kafka, "oidc": oidc})
 
 
 def _against(folder: Path, model: _M, *names: str) -> _M:

@@ -24,6 +24,7 @@ from bridge.desk.audit import Audit
 from bridge.desk.config import Config
 from bridge.desk.inbox import Reader
 from bridge.desk.names import Names
+from bridge.desk.oidc import Provider
 from bridge.desk.respond import Responder
 from bridge.desk.sessions import Session, Sessions
 
@@ -36,14 +37,28 @@ NAV: Final = (
     ("demand", "/demand", "Demand", ()),
     ("controls", "/controls", "Controls", ()),
     ("model", "/model", "Model", ()),
+    ("governance", "/governance", "Governance", ("governance",)),
 )
 """Pages beside the inboxes: name, address, words, and the roles that see it; none: everybody."""
+FLOW_COOKIE: Final = "sightline_flow"
 STALE_MS: Final = 15_000  # a feed that has not read for so long is called interrupted
 HERE: Final = Path(__file__).parent
 
 
+SITE_MAX: Final = 600  # requests a session ..
+SITE_S: Final = 60  # .. in so many seconds; an open inbox makes one for each change
+
+
 class SignedOut(Exception):
-    """No session: the browser is sent to sign in."""
+    """No session: the browser is sent to sign in.
+
+    Attributes:
+        ended: Whether there was one.
+    """
+
+    def __init__(self, ended: bool) -> None:
+        super().__init__("no session")
+        self.ended = ended
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,7 @@ class Desk:
         responder: Sends decisions.
         now: Partnership time, ms.
         wall: Wall time, ms.
+        provider: The agency's identity provider, where it has one.
     """
 
     config: Config
@@ -75,6 +91,7 @@ class Desk:
     responder: Responder
     now: Callable[[], int]
     wall: Callable[[], int]
+    provider: Provider | None = None
 
 
 @dataclass(frozen=True)
@@ -110,12 +127,16 @@ async def signed_in(request: Request, prolong: bool = True) -> User:
 
     Raises:
         SignedOut: There is no session, or its account is gone.
+        TooMany: The session has asked for more than a person does.
     """
-    desk = desk_of(request)
-    session = await desk.sessions.find(request.cookies.get(SESSION_COOKIE), prolong)
+    desk, cookie = desk_of(request), request.cookies.get(SESSION_COOKIE)
+    session = await desk.sessions.find(cookie, prolong)
     account = desk.accounts.user(session.user) if session else None
     if session is None or account is None:
-        raise SignedOut
+        raise SignedOut(ended=bool(cookie))
+    if not getattr(request.state, "counted", False):  # a stream asks again and again on one request
+        request.state.counted = True
+        await desk.sessions.limits.take("site", session.csrf, SITE_MAX, SITE_S)
     return User(session, account)
 
 
@@ -127,6 +148,16 @@ def has_role(user: User, *roles: str) -> None:
     """
     if not set(roles) & set(user.account.roles):
         raise HTTPException(404)
+
+
+async def limit(desk: Desk, name: str, user: User, count: int, per_s: int) -> None:
+    """Count one more of something that a user may do so often.
+
+    Raises:
+        TooMany: No more in this window of `per_s` seconds: the answer is a page that says how long to wait.
+        redis.RedisError: It cannot be counted, so it is not done.
+    """
+    await desk.sessions.limits.take(name, user.account.user, count, per_s)
 
 
 def team_of(request: Request, user: User) -> str:
@@ -163,6 +194,12 @@ def render(template: str, context: Mapping[str, Any], status: int = 200) -> HTML
     return HTMLResponse(_templates.get_template(template).render(context), status_code=status)
 
 
+async def own_frame(request: Request, user: User) -> dict[str, Any]:
+    """The frame of a page that is no team's: that of the user's first team, or of none."""
+    known = desk_of(request).config.teams
+    return await frame(request, user, next((team for team in user.account.teams if team in known), ""))
+
+
 async def frame(request: Request, user: User, team: str) -> dict[str, Any]:
     """What every page of a signed-in user shows around its content."""
     desk = desk_of(request)
@@ -176,12 +213,12 @@ async def frame(request: Request, user: User, team: str) -> dict[str, Any]:
         "csrf": user.session.csrf,
         "teams": [(name, config.teams[name].name) for name in teams],
         "team": team,
-        "team_name": config.teams[team].name,
+        "team_name": config.teams[team].name if team else "",
         "suggestion_count": suggested,
         "nav": [
             (name, address.format(team=team), text + counts.get(name, ""))
             for name, address, text, roles in NAV
-            if not roles or set(roles) & set(user.account.roles)
+            if (not roles or set(roles) & set(user.account.roles)) and (team or "{team}" not in address)
         ],
     }
 

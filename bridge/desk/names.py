@@ -39,6 +39,9 @@ class People(Protocol):
     def source_of(self, pseudonym: bytes) -> str:
         """System that a record is from; empty where it is not held."""
 
+    def left(self) -> dict[str, dict[str, int]]:
+        """What left the bridge, day by day: counts by `lane/op`."""
+
 
 class Named(NamedTuple):
     """One record as staff know it."""
@@ -100,6 +103,10 @@ class Names:
         """What own systems say that is no name, asked in the store's thread; the caller has audited the read."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, question, self._people)
 
+    async def left(self) -> dict[str, dict[str, int]]:
+        """What left the bridge, day by day: counts, about nobody."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._people.left)
+
     def _read(self, user: str, page: str, team: str, records: tuple[bytes, ...]) -> dict[bytes, Named]:
         self._audit.record(user, f"name_{page}", tuple(record.hex() for record in records), team=team)
         found = ((record, self._people.person(record)) for record in records)
@@ -144,6 +151,10 @@ class StorePeople:
     def source_of(self, pseudonym: bytes) -> str:
         """System that a record is from; empty where it is not held."""
         return str((self._opened().person(pseudonym) or {}).get("source", ""))
+
+    def left(self) -> dict[str, dict[str, int]]:
+        """What left the bridge, day by day: counts by `lane/op`."""
+        return self._opened().left()
 
     def _opened(self) -> Store:
         if self._store is None:

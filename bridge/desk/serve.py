@@ -33,6 +33,7 @@ from bridge.desk.desk import Desk
 from bridge.desk.feed import Feed, KafkaFeed, of_agency, of_team
 from bridge.desk.inbox import Reader, Taken, Writer
 from bridge.desk.names import Names, StorePeople
+from bridge.desk.oidc import Provider
 from bridge.desk.respond import KafkaResponder
 from bridge.desk.sessions import Sessions, secret
 from bridge.keyfiles import KeyFault
@@ -65,6 +66,7 @@ def application(config: configs.Config) -> Starlette:
         responder=KafkaResponder(config),
         now=PartnershipClock(config.clock) if config.clock is not None else wall_ms,
         wall=wall_ms,
+        provider=provider(config, connection),
     )
     writer = Writer(redis.Redis.from_url(config.redis_url), config.agency)
     recall = partial(remember, writer, accounts, config)
@@ -85,6 +87,14 @@ def application(config: configs.Config) -> Starlette:
             audit.close()
 
     return build(desk, lifespan)
+
+
+def provider(config: configs.Config, connection: redis.asyncio.Redis) -> Provider | None:
+    """The agency's identity provider, where the settings name one; it is first asked when somebody signs in."""
+    if config.oidc is None:
+        return None
+    secret_ = config.oidc.client_secret_file.read_text(encoding="utf-8").strip()
+    return Provider(config.oidc, secret_, connection, config.agency, wall_ms)
 
 
 def remember(writer: Writer, accounts: Accounts, config: configs.Config) -> None:
@@ -131,6 +141,7 @@ def main(argv: list[str]) -> int:
         return 2
     uvicorn.run(
         app, host=args.host, port=args.port, access_log=False, log_config=None, server_header=False,
-        timeout_graceful_shutdown=3, ssl_certfile=args.tls_cert, ssl_keyfile=args.tls_key,
+        timeout_graceful_shutdown=3, proxy_headers=bool(config.proxies), forwarded_allow_ips=list(config.proxies),
+        ssl_certfile=args.tls_cert, ssl_keyfile=args.tls_key,
     )  # fmt: skip
     return 0

@@ -1,7 +1,7 @@
 """Sessions in Redis, form tokens, and the limit on attempts to sign in.
 
-Decides how long a session lasts and how it is recognised. The cookie holds a signed random id and nothing else; Redis
-holds only that id's hash, so that neither alone opens a session.
+Decides how long a session lasts, how it is recognised, and that a step up gives it a new id. The cookie holds a
+signed random id and nothing else; Redis holds only that id's hash, so that neither alone opens a session.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import msgspec
 import redis.asyncio
 from itsdangerous import BadSignature, Signer, TimestampSigner
 
+from bridge.desk.limits import Limits
+
 ID_BYTES: Final = 32
 SECRET_BYTES: Final = 32
 ATTEMPTS_MAX: Final = 5  # failed attempts a login
@@ -33,12 +35,14 @@ class Session(msgspec.Struct, frozen=True):
         user: Pseudonymous user id.
         csrf: Token that every form of the session carries.
         began_at: Wall time, ms.
-        stepped_up_at: When the user last proved again who they are, wall time ms; 0 never.
+        by_provider: Whether the agency's identity provider said who it is, and not a password of the desk.
+        stepped_up_at: When the user last proved again who they are; wall time, ms; 0 where never.
     """
 
     user: str
     csrf: str
     began_at: int
+    by_provider: bool = False
     stepped_up_at: int = 0
 
 
@@ -52,6 +56,9 @@ class Sessions:
         clock: Wall time, ms.
         idle_s: A session ends after so many seconds without a page.
         session_s: A session ends after so many seconds in any case.
+
+    Attributes:
+        limits: How often something may be done.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  (plain settings)
@@ -64,13 +71,24 @@ class Sessions:
         self._forms = TimestampSigner(secret, salt="sightline form", digest_method=hashlib.sha256)
         self._clock = clock
         self._idle_s, self._session_s = idle_s, session_s
+        self.limits = Limits(connection, self._prefix)
 
-    async def begin(self, user: str) -> str:
+    async def begin(self, user: str, by_provider: bool = False) -> str:
         """Open a session under a new id; returns the cookie."""
-        plain = secrets.token_urlsafe(ID_BYTES)
-        session = Session(user, secrets.token_urlsafe(ID_BYTES), self._clock())
-        await self._redis.set(self._key(plain), msgspec.msgpack.encode(session), ex=self._idle_s)
-        return self._signer.sign(plain).decode()
+        return await self._open(Session(user, secrets.token_urlsafe(ID_BYTES), self._clock(), by_provider))
+
+    async def step_up(self, session: Session, key: str) -> str:
+        """Go on with a session under a new id, the old one ended: who knew the old one gains nothing.
+
+        Args:
+            session: The session as it was.
+            key: Its `key`.
+
+        Returns:
+            The cookie.
+        """
+        await self._redis.delete(key)
+        return await self._open(msgspec.structs.replace(session, stepped_up_at=self._clock()))
 
     async def find(self, cookie: str | None, prolong: bool) -> Session | None:
         """The session of a cookie, while it lasts.
@@ -79,24 +97,41 @@ class Sessions:
             cookie: As the browser sent it.
             prolong: A user asked for a page: idle time starts over. What a page fetches by itself does not count.
         """
-        plain = self._plain(cookie)
-        row = await self._redis.get(self._key(plain)) if plain else None
+        key = self.key(cookie)
+        return await self.at(key, prolong) if key else None
+
+    async def at(self, key: str, prolong: bool = False) -> Session | None:
+        """The session under a key, while it lasts; `prolong` as in `find`."""
+        row = await self._redis.get(key)
         if row is None:
             return None
         session = msgspec.msgpack.decode(row, type=Session)
-        left_s = self._session_s - (self._clock() - session.began_at) // 1000
+        left_s = self._left_s(session)
         if left_s <= 0:
-            await self._redis.delete(self._key(plain or ""))
+            await self._redis.delete(key)
             return None
         if prolong:
-            await self._redis.expire(self._key(plain or ""), min(self._idle_s, left_s))
+            await self._redis.expire(key, min(self._idle_s, left_s))
         return session
+
+    def key(self, cookie: str | None) -> str | None:
+        """Where the session of a cookie is kept, whether it lasts or not; None where the cookie is not ours."""
+        plain = self._plain(cookie)
+        return self._key(plain) if plain else None
 
     async def end(self, cookie: str | None) -> None:
         """Close a session."""
-        plain = self._plain(cookie)
-        if plain:
-            await self._redis.delete(self._key(plain))
+        await self.end_at(self.key(cookie))
+
+    async def end_at(self, key: str | None) -> None:
+        """Close the session under a key."""
+        if key:
+            await self._redis.delete(key)
+
+    async def end_all(self, user: str) -> None:
+        """Close all sessions of a user, on whichever machine."""
+        keys = await self._redis.smembers(self._all(user))
+        await self._redis.delete(self._all(user), *keys)
 
     def form(self) -> str:
         """Token for a form before sign-in, set as a cookie and in the form alike."""
@@ -123,6 +158,19 @@ class Sessions:
             pipe.incr(key)
         await pipe.execute()
 
+    async def _open(self, session: Session) -> str:
+        plain = secrets.token_urlsafe(ID_BYTES)
+        key, left_s = self._key(plain), max(1, self._left_s(session))
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.set(key, msgspec.msgpack.encode(session), ex=min(self._idle_s, left_s))
+        pipe.sadd(self._all(session.user), key)
+        pipe.expire(self._all(session.user), self._session_s)
+        await pipe.execute()
+        return self._signer.sign(plain).decode()
+
+    def _left_s(self, session: Session) -> int:
+        return self._session_s - (self._clock() - session.began_at) // 1000
+
     def _plain(self, cookie: str | None) -> str | None:
         try:
             return self._signer.unsign(cookie or "").decode()
@@ -132,13 +180,11 @@ class Sessions:
     def _key(self, plain: str) -> str:
         return f"{self._prefix}:session:{hashlib.sha256(plain.encode()).hexdigest()}"
 
+    def _all(self, user: str) -> str:
+        return f"{self._prefix}:sessions-of:{user}"
+
     def _attempts(self, kind: str, name: str) -> str:
         return f"{self._prefix}:attempts:{kind}:{hashlib.sha256(name.encode()).hexdigest()}"
-
-
-def csrf_fits(session: Session, field: str) -> bool:
-    """Whether a form came from a page of this session."""
-    return hmac.compare_digest(session.csrf.encode(), field.encode())
 
 
 def secret(path: Path) -> bytes:

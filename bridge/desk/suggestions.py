@@ -17,9 +17,9 @@ from starlette.responses import RedirectResponse, Response
 from bridge.desk import evidence, words
 from bridge.desk.access.gate import Subject, reach, reaches
 from bridge.desk.desk import Desk, User, desk_of, frame, render, signed_in
+from bridge.desk.forms import posted
 from bridge.desk.respond import Choice, NotSent, link_decision
 from bridge.desk.rungs import cut_suggestion
-from bridge.desk.sessions import csrf_fits
 
 ROWS_MAX: Final = 25  # suggestions of one page, the strongest
 CHOICES: Final[dict[str, Literal["must_link", "cannot_link"]]] = {"same": "must_link", "different": "cannot_link"}
@@ -35,9 +35,7 @@ async def decide(request: Request) -> Response:
     """A user says whether the two are one person: in the audit, with the reason, before it is sent."""
     user = await signed_in(request)
     desk, team = desk_of(request), _team(request, user)
-    form = await request.form(max_files=0, max_fields=5)
-    if not csrf_fits(user.session, str(form.get("csrf", ""))):
-        return render("message.html", {"heading": "This page was too old", "text": "Go back and open it again."}, 403)
+    form = await posted(request, user)
     row = await desk.inbox.suggestion(request.path_params["suggestion_id"])
     if row is None:  # a colleague or the other agency was first, or it no longer stands
         return RedirectResponse("/suggestions", status_code=303)

@@ -6,6 +6,7 @@ Decides which message, at which rung, with which names, goes into which page. Wo
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -18,12 +19,12 @@ from bridge.desk import ahead, figures, pages, standing
 from bridge.desk.access import reading
 from bridge.desk.access.gate import Reach, Subject, reach, reaches, withheld
 from bridge.desk.config import Config
-from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, render, signed_in, team_of
+from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, own_frame, render, signed_in, team_of
 from bridge.desk.evidence import own_records, pairs
+from bridge.desk.forms import posted
 from bridge.desk.inbox import CLOSED, Taken
 from bridge.desk.respond import NotSent, acknowledgement
 from bridge.desk.rungs import cut_alert, cut_household, cut_links, cut_presence
-from bridge.desk.sessions import csrf_fits
 
 RECENT_MS: Final = 24 * 3600 * 1000  # presence shown above the inbox; all of it has a page
 RECENT_MAX: Final = 5
@@ -43,7 +44,8 @@ async def home(request: Request) -> Response:
     """The first of the user's teams."""
     user = await signed_in(request)
     known = [team for team in user.account.teams if team in desk_of(request).config.teams]
-    return RedirectResponse(f"/inbox/{known[0]}" if known else "/no-team", status_code=303)
+    home = "/governance" if "governance" in user.account.roles else "/no-team"
+    return RedirectResponse(f"/inbox/{known[0]}" if known else home, status_code=303)
 
 
 async def no_team(request: Request) -> Response:
@@ -109,9 +111,7 @@ async def acknowledge(request: Request) -> Response:
     """The user takes an alert: sent to the platform, in the audit before."""
     user = await signed_in(request)
     desk = desk_of(request)
-    form = await request.form(max_files=0, max_fields=5)
-    if not csrf_fits(user.session, str(form.get("csrf", ""))):
-        return render("message.html", {"heading": "This page was too old", "text": "Go back and open it again."}, 403)
+    await posted(request, user)
     found = team, message, _ = await alert_for(request, user)
     taken = await desk.inbox.taken(team)
     if message["alert_id"] not in taken and message["state"] not in CLOSED:
@@ -163,11 +163,8 @@ async def model(request: Request) -> Response:
 
 
 async def _for_everyone(request: Request, user: User, page: str, context: dict[str, Any]) -> Response:
-    """A page that is the same for every user of a team here, framed by the first of their teams."""
-    team = next((team for team in user.account.teams if team in desk_of(request).config.teams), None)
-    if team is None:
-        return RedirectResponse("/no-team", status_code=303)
-    return render(f"{page}.html", {**await frame(request, user, team), **context, "page": page})
+    """A page that is the same for every user here."""
+    return render(f"{page}.html", {**await own_frame(request, user), **context, "page": page})
 
 
 async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:
@@ -274,4 +271,4 @@ async def _alert_page(request: Request, user: User, found: Found, problem: str =
 
 
 def _is_change_id(value: str) -> bool:
-    return value == "$" or (len(value) <= 40 and all(part.isdigit() for part in value.split("-")) and "-" in value)
+    return value == "$" or re.fullmatch("[0-9]{1,19}-[0-9]{1,19}", value) is not None  # 64 bits each

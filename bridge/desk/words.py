@@ -6,7 +6,7 @@ Decides wording only. An alert is about a *pattern*: the words for it never say 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -103,6 +103,14 @@ REASONS: Final = {
 """Why a person decided about a suggested link: closed words, kept in the audit."""
 
 
+ACTIONS: Final = {
+    "alert": "Alert read", "bases": "Bases read", "break_glass": "Looked at once, in an emergency",
+    "access_log": "Access log read", "governance": "Governance page read", "review": "Emergency reviewed",
+    "sign_in": "Signed in", "sign_out": "Signed out", "step_up": "Confirmed who they are",
+}  # fmt: skip
+"""Actions of the audit whose code does not say it by itself."""
+
+
 def family(code: str) -> str:
     """A factor family or a term of the model.
 
@@ -134,6 +142,40 @@ def moment(at: int, now: int) -> str:
         return f"tomorrow {then:%H:%M}"
     year = "" if then.year == today.year else f" {then.year}"
     return f"{then:%a} {then.day} {then:%b}{year}, {then:%H:%M}"
+
+
+def day(at: int) -> str:
+    """A day as a calendar shows it.
+
+    Example:
+        >>> day(1_700_000_000_000)
+        '14 November 2023'
+    """
+    then = datetime.fromtimestamp(at / 1000, LONDON)
+    return f"{then.day} {then:%B %Y}"
+
+
+def date_(iso_date: str) -> str:
+    """A day as a calendar shows it, from its ISO form.
+
+    Example:
+        >>> date_("2025-11-27")
+        '27 November 2025'
+    """
+    then = date.fromisoformat(iso_date)
+    return f"{then.day} {then:%B %Y}"
+
+
+def action(code: str) -> str:
+    """What somebody did, as the audit has it.
+
+    Example:
+        >>> action("break_glass"), action("name_inbox")
+        ('Looked at once, in an emergency', 'Names read: inbox')
+    """
+    if code.startswith("name_"):
+        return f"Names read: {code.removeprefix('name_').replace('_', ' ')}"
+    return ACTIONS.get(code, code.replace("_", " ").capitalize())
 
 
 def clock(at: int) -> str:

@@ -222,9 +222,30 @@ def glass(why: str, now: int) -> Glass:
     return Glass(why.strip()[:TEXT_MAX], now + GLASS_MS, review_by(now).isoformat())
 
 
+def lift(why: str, now: int) -> dict[str, Any]:
+    """The lifting of a restriction as it is asked for; a second person agrees to it.
+
+    Raises:
+        Bad: No reason.
+    """
+    _needs(len(why.strip()) >= 20, "Say in a sentence why the restriction must be lifted")
+    return {"why": why.strip()[:TEXT_MAX], "until_at": now + LIFT_MS}
+
+
+def plain(one: msgspec.Struct) -> dict[str, Any]:
+    """A record as it is kept."""
+    made: dict[str, Any] = msgspec.to_builtins(one)
+    return made
+
+
+def today(now: int) -> date:
+    """The day in London."""
+    return datetime.fromtimestamp(now / 1000, LONDON).date()
+
+
 def review_by(now: int) -> date:
     """The last day for a review: three working days on, by England's calendar."""
-    day, left = datetime.fromtimestamp(now / 1000, LONDON).date(), REVIEW_DAYS
+    day, left = today(now), REVIEW_DAYS
     off = holidays.country_holidays("GB", subdiv="ENG", years=(day.year, day.year + 1))
     while left:
         day += timedelta(days=1)

@@ -12,14 +12,14 @@ from typing import Final, NamedTuple
 
 from bridge.desk.access import bases
 from bridge.desk.access.facts import Assessing, Facts
-from bridge.desk.access.policy import BREAK_GLASS, Situation, Verdict, remedies
+from bridge.desk.access.policy import BREAK_GLASS, CALL_RUNG, Situation, Verdict, remedies
 from bridge.desk.access.protocols import Protocol
 from bridge.desk.desk import Desk, User
+from bridge.desk.stepup import stepped_up
 
 NOTHING: Final = -1
 RECORDS: Final = 4
 LOOKED_UP_MS: Final = 12 * 3600 * 1000  # a look-up ties a user to a child for a shift
-STEPPED_UP_MS: Final = 10 * 60 * 1000
 
 
 @dataclass(frozen=True)
@@ -162,11 +162,6 @@ def _situations(desk: Desk, user: User, subject: Subject, facts: Facts, begun: S
     )
 
 
-def stepped_up(user: User, wall: int) -> bool:
-    """Whether the user proved a short while ago who they are."""
-    return bool(user.session.stepped_up_at) and 0 <= wall - user.session.stepped_up_at < STEPPED_UP_MS
-
-
 def _relations(desk: Desk, user: User, subject: Subject, facts: Facts, about: tuple[str, ...]) -> frozenset[str]:
     found = {name for name, so in (("alert", subject.alert), ("review", subject.review)) if so}
     if facts.teams & set(user.account.teams):
@@ -195,3 +190,6 @@ def _because(one: Situation, verdict: Verdict, titles: Mapping[str, Protocol]) -
         return Because(one.agency, verdict.rung, verdict.reason, "Break glass", text, ())
     used = tuple(sorted(one.bases & set(made.bases))) if verdict.rung > made.free_rung else ()
     return Because(one.agency, verdict.rung, made.id, made.title, made.legal_basis, used)
+
+
+__all__ = ["CALL_RUNG", "Because", "Reach", "Subject", "Withheld", "reach", "reaches", "situations", "withheld"]

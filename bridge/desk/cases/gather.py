@@ -16,7 +16,7 @@ from bridge.desk import pages, words
 from bridge.desk.access import reading
 from bridge.desk.access.gate import NOTHING, Reach, Subject, reaches, withheld
 from bridge.desk.cases import disclosed
-from bridge.desk.cases.find import Case, Seen, teams_of
+from bridge.desk.cases.find import Case, Seen, team_of
 from bridge.desk.config import Config
 from bridge.desk.desk import Desk, User
 from bridge.desk.names import Named, People
@@ -79,6 +79,7 @@ class Told:
         reach: For the template access/reach.html.
         behind: Feeds that are behind, in words.
         systems: Of the subject's own records.
+        basis: Address of the page on which a basis is recorded; empty where there is none.
     """
 
     case: Case
@@ -95,6 +96,7 @@ class Told:
     reach: Mapping[str, Any]
     behind: tuple[str, ...]
     systems: tuple[str, ...]
+    basis: str
 
 
 async def told(desk: Desk, user: User, seen: Seen, scope: Scope, page: str) -> Told:
@@ -116,7 +118,7 @@ async def told(desk: Desk, user: User, seen: Seen, scope: Scope, page: str) -> T
     kin = await _kin(desk, user, seen, own, scope)
     records = tuple(one.record for one in own) if may.names else ()
     named = tuple(dict.fromkeys((*records, *(one.record for one in kin if one.open))))
-    names = await desk.names.read(user.account.user, page, teams_of(desk, user)[0], named)
+    names = await desk.names.read(user.account.user, page, team_of(desk, user), named)
     every = scope.kind == "all"
     household = cut_household(case.row, seen.whole, desk.config) if every else {}
     return Told(
@@ -128,6 +130,7 @@ async def told(desk: Desk, user: User, seen: Seen, scope: Scope, page: str) -> T
         reach=await _reading(desk, user, seen, may, scope),
         behind=await _behind(desk, may, household),
         systems=systems,
+        basis=_basis(case),
     )  # fmt: skip
 
 
@@ -208,6 +211,12 @@ async def _notices(desk: Desk, user: User, case: Case) -> tuple[pages.Presented,
 def _calls(seen: Seen, config: Config) -> tuple[pages.Call, ...]:
     others = (agency for agency in seen.case.whole.known_to if agency != config.agency)
     return tuple(pages.call(agency, config) for agency in others if seen.whole.of(agency) >= CALL)
+
+
+def _basis(case: Case) -> str:
+    if case.alerts:
+        return f"/basis/alert/{case.alerts[0][1]['alert_id']}"
+    return f"/basis/record/{case.subject.records[0].hex()}" if case.subject.records else ""
 
 
 async def _reading(desk: Desk, user: User, seen: Seen, may: Reach, scope: Scope) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ from bridge.desk.access.gate import Reach, reach
 from bridge.desk.cases import children as listing
 from bridge.desk.cases import find, report, summary, template
 from bridge.desk.cases.gather import Scope, ScopeKind
-from bridge.desk.desk import User, desk_of, frame, has_role, render, signed_in, team_of
+from bridge.desk.desk import User, desk_of, frame, has_role, own_frame, render, signed_in, team_of
 
 PAGES_MAX: Final = 1_000  # of a list: far above any caseload
 REPORTERS: Final = frozenset({"supervisor", "governance"})
@@ -89,10 +89,9 @@ def _scope(request: Request) -> Scope:
 
 
 async def _page(request: Request, user: User, page: str, told: summary.Summary) -> Response:
-    team = find.teams_of(desk_of(request), user)[0]
     may_report = bool(REPORTERS & set(user.account.roles))
     context = {"told": told, "may_report": may_report, "page": "case"}
-    return render(page, {**await frame(request, user, team), **context})
+    return render(page, {**await own_frame(request, user), **context})
 
 
 async def children(request: Request) -> Response:
@@ -132,7 +131,7 @@ async def _report(request: Request, action: str, page: str) -> Response:
     if case is None or may is None or not _may_report(user, may):
         raise HTTPException(404)
     reference = await summary.audited(desk, user, action, case, may)
-    team = find.teams_of(desk, user)[0]
+    team = find.team_of(desk, user)
     records = case.subject.records if may.names else ()
     names = await desk.names.read(user.account.user, action, team, records)
     context = {
@@ -143,7 +142,7 @@ async def _report(request: Request, action: str, page: str) -> Response:
         "reference": reference[: summary.REFERENCE_CHARS],
         "page": "report",
     }
-    return render(page, {**await frame(request, user, team), **context})
+    return render(page, {**await own_frame(request, user), **context})
 
 
 def _may_report(user: User, may: Reach) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from bridge.desk import words
 from bridge.desk.access.gate import Reach
 from bridge.desk.cases import gather, history, sections, template
-from bridge.desk.cases.find import Case, Seen, teams_of
+from bridge.desk.cases.find import Case, Seen, team_of
 from bridge.desk.cases.gather import Scope
 from bridge.desk.desk import Desk, User
 from bridge.desk.pages import Call
@@ -35,6 +35,7 @@ class Summary:
         systems: Own systems that it could be confined to: code and name.
         sections: In the order of the template.
         calls: Other agencies that know them.
+        basis: Address of the page on which a basis is recorded.
         behind: Feeds that are behind, in words: then all of it is a lower bound.
         since: When the user last read it, in words; empty where never.
         at: When this is.
@@ -52,6 +53,7 @@ class Summary:
     systems: tuple[tuple[str, str], ...]
     sections: tuple[sections.Section, ...]
     calls: tuple[Call, ...]
+    basis: str
     behind: tuple[str, ...]
     since: str
     at: str
@@ -104,6 +106,7 @@ async def read(desk: Desk, user: User, seen: Seen, how: How) -> Summary:
         systems=sections.systems(told.systems),
         sections=tuple(made),
         calls=told.calls,
+        basis=told.basis,
         behind=told.behind,
         since=words.moment(last.at, desk.wall()) if last else "",
         at=words.moment(desk.wall(), 0),
@@ -117,7 +120,7 @@ async def audited(desk: Desk, user: User, action: str, case: Case, may: Reach, *
     reasons = ",".join(f"{one.agency}={one.rung}/{one.protocol}" for one in may.because)
     more = {name: value for name, value in facts.items() if value}
     home = {"household": case.whole.household} if case.whole.household else {}
-    team = teams_of(desk, user)[0]
+    team = team_of(desk, user)
 
     def record() -> str:
         return desk.audit.record(user.account.user, action, case.ids, team=team, basis=reasons, **home, **more)

@@ -29,7 +29,7 @@ def make(tmp_path: Path, redis_url: str) -> Iterator[Callable[..., Made]]:
 
     yield build
     for one in made:
-        one.redis.close()
+        one.close()
 
 
 @pytest.fixture

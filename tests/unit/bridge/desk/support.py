@@ -7,11 +7,13 @@ import contextlib
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
+import httpx2
 import redis
 import redis.asyncio
 from argon2 import PasswordHasher
@@ -29,6 +31,7 @@ from bridge.desk.config import Config
 from bridge.desk.desk import Desk
 from bridge.desk.inbox import OWN, Reader, Writer
 from bridge.desk.names import Names
+from bridge.desk.oidc import Provider
 from bridge.desk.respond import NotSent
 from bridge.desk.sessions import Sessions
 from schemas import crypto
@@ -42,6 +45,7 @@ PEOPLE = {
     BEN: {"given": "Benedict", "middle": "Ivo", "surname": "Quillfeather", "dob": "20160131", "key": ["C-1002"]},
     CAT: {"given": "Catriona", "middle": None, "surname": "Ormsby", "dob": "2012-12-12", "key": ["C-1003"]},
 }
+SECRET = "a secret between the desk and its provider"
 PASSWORD = "correct horse battery"
 _HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)  # quick: the strength has its test
 
@@ -98,6 +102,9 @@ class FakePeople:
     def events_of(self, pseudonym: bytes) -> list[dict[str, Any]]:
         return sorted(self.events.get(pseudonym, ()), key=lambda one: -one["occurred_at"])
 
+    def left(self) -> dict[str, dict[str, int]]:
+        return {"2025-11-23": {"identity/upsert": 12, "event/upsert": 40}}
+
     def allocated(self, team: str) -> list[dict[str, Any]]:
         return [one for one in self.profiles.values() if one["allocation"] == team]
 
@@ -127,7 +134,7 @@ class Client:
 
     def __init__(self, made: Made) -> None:
         self._made = made
-        self._runner = asyncio.Runner()
+        self._runner = made.runner
         transport = httpx.ASGITransport(made.app(), raise_app_exceptions=False)
         self._http = httpx.AsyncClient(transport=transport, base_url="http://testserver")
         self.cookies = self._http.cookies
@@ -143,17 +150,21 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self._runner.run(self._http.aclose())
-        self._runner.run(self._made.sessions_redis.aclose())
-        self._runner.close()
 
 
 class Made:
     """A desk and all its parts."""
 
     def __init__(
-        self, folder: Path, redis_url: str, rungs: dict[str, int] | None = None, more: Sequence[Account] = (),
+        self,
+        folder: Path,
+        redis_url: str,
+        rungs: dict[str, int] | None = None,
+        more: Sequence[Account] = (),
         protocols: Sequence[dict[str, Any]] = (),
-    ) -> None:  # fmt: skip
+        oidc: dict[str, Any] | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
         accounts = [
             Account(f"u-{login}", login, f"{login.title()} Duty", _HASH, ("mash", "duty-east"), (), (f"rung-{rung}",))
             for login, rung in (rungs or {"sam": 4}).items()
@@ -161,7 +172,8 @@ class Made:
         accounts.append(Account("u-tess", "tess", "Tess Tenancy", _HASH, ("tenancy",), (), ("rung-4",)))
         write(folder / "accounts.json", [*accounts, *more])
         sign_protocols(folder / "protocols.json", [*OPEN, *protocols])
-        self.config = Config.model_validate(settings(folder, redis_url))
+        self.config = Config.model_validate({**settings(folder, redis_url), **(oidc or {})})
+        self.runner = asyncio.Runner()  # one loop for all browsers of this desk
         self.wall = NOW
         self.people, self.responder = FakePeople(), FakeResponder()
         self.audit = Audit(folder / "audit.jsonl", lambda: self.wall)
@@ -181,10 +193,23 @@ class Made:
             responder=self.responder,
             now=lambda: self.wall,
             wall=lambda: self.wall,
+            provider=self._provider(transport),
         )
         for team in self.config.teams:
             self.writer.alive(team, NOW)
         self._offset = 0
+
+    def _provider(self, transport: httpx2.AsyncBaseTransport | None) -> Provider | None:
+        if self.config.oidc is None:
+            return None
+        wall = lambda: int(time.time() * 1000)  # noqa: E731  (a provider's tokens bear the real time)
+        return Provider(self.config.oidc, SECRET, self.sessions_redis, "council", wall, transport)
+
+    def close(self) -> None:
+        """End what a browser of this desk opened."""
+        self.runner.run(self.sessions_redis.aclose())
+        self.runner.close()
+        self.redis.close()
 
     def app(self) -> Starlette:
         return build(self.desk)

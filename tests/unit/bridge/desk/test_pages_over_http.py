@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.desk.app import BODY_MAX_BYTES, HEADERS
+from bridge.desk.app import BODY_MAX_BYTES, HEADERS, STATIC_CACHE
 from bridge.desk.audit import AuditDown, entries, verify
 from bridge.desk.rungs import ALERT_FIELDS, PRESENCE_FIELDS
 from bridge.desk.sessions import ATTEMPTS_MAX
@@ -186,7 +186,8 @@ def test_without_a_session_there_is_only_the_sign_in(desk: Made, client: Client)
         assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in"), path
     client.cookies.set("sightline_session", "forged.signature")
     assert client.get("/inbox/mash").status_code == 303
-    assert client.get("/inbox/mash/rows", headers={"hx-request": "true"}).headers["hx-redirect"] == "/sign-in"
+    assert client.get("/inbox/mash/rows", headers={"hx-request": "true"}).headers["hx-redirect"] == "/sign-in?ended=1"
+    assert "Your session has ended" in client.get("/sign-in?ended=1").text
 
 
 def test_signing_in_gives_a_new_session_and_signing_out_ends_it(desk: Made, client: Client) -> None:
@@ -248,8 +249,10 @@ def test_every_answer_carries_the_headers(desk: Made, client: Client, monkeypatc
     answers.append(client.get("/inbox/mash"))
     assert answers[-1].status_code == 500
     assert "Quillfeather" not in answers[-1].text
+    kept = {**HEADERS, "cache-control": STATIC_CACHE}
     for answer in answers:
-        assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS, answer.url
+        wanted = kept if answer.url.path == "/static/desk.css" else HEADERS
+        assert {name: answer.headers.get(name) for name in HEADERS} == wanted, answer.url
 
 
 def test_a_fault_logs_no_name(
