@@ -216,7 +216,7 @@ def _calls(seen: Seen, config: Config) -> tuple[pages.Call, ...]:
 def _basis(case: Case) -> str:
     if case.alerts:
         return f"/basis/alert/{case.alerts[0][1]['alert_id']}"
-    return f"/basis/record/{case.subject.records[0].hex()}" if case.subject.records else ""
+    return f"/basis/record/{case.subject.records[0].hex()}" if len(case.subject.records) == 1 else ""
 
 
 async def _reading(desk: Desk, user: User, seen: Seen, may: Reach, scope: Scope) -> Mapping[str, Any]:
