@@ -26,6 +26,7 @@ from bridge import logs
 from bridge.desk import oidc, signin, stepup, suggestions, views
 from bridge.desk.access import routes as access
 from bridge.desk.audit import AuditDown
+from bridge.desk.cases import routes as cases
 from bridge.desk.desk import HERE, Desk, SignedOut, render
 from bridge.desk.duty import routes as duty
 from bridge.desk.exchange import routes as exchange
@@ -187,6 +188,7 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         Route("/suggestions", suggestions.suggestions),
         Route("/suggestions/{suggestion_id}", suggestions.decide, methods=["POST"]),
         *duty.ROUTES,
+        *cases.ROUTES,
         *access.ROUTES,
         *tables.ROUTES,
         *governance.ROUTES,

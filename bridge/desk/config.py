@@ -146,6 +146,7 @@ class Config(_Model):
         approvers: Who signs them: name -> Ed25519 public key, hex.
         records: The desk's own store of what people write; made at the first start.
         assessing: How the own events tell of assessments.
+        summary_template: What a case summary holds, see bridge/desk/cases/template.py; absent: the product's own.
         audit: Audit file, appended to.
         secret_file: Signs session cookies; made at the first start.
         clock: Partnership clock of a demonstration; wall time where absent.
@@ -177,6 +178,7 @@ class Config(_Model):
     approvers: dict[str, str] = Field(min_length=2)
     records: Path
     assessing: Assessing = Assessing()
+    summary_template: Path | None = None
     audit: Path
     secret_file: Path
     clock: Path | None = None
@@ -235,7 +237,8 @@ def load(path: Path) -> Config:
 
 
 def _resolved(config: Config, folder: Path) -> Config:
-    own = ("keys", "store", "accounts", "protocols", "records", "audit", "secret_file", "clock")
+    own = ("keys", "store", "accounts", "protocols", "records", "audit", "secret_file", "clock",
+           "summary_template")  # fmt: skip
     teams = {
         name: team.model_copy(update={"kafka": _against(folder, team.kafka, "password_file", "ca_file")})
         for name, team in config.teams.items()

@@ -34,6 +34,7 @@ from bridge.desk.sessions import Session, Sessions
 SESSION_COOKIE: Final = "sightline_session"
 FORM_COOKIE: Final = "sightline_form"
 NAV: Final = (
+    ("children", "/children/{team}", "My children", ()),
     ("presence", "/presence/{team}", "Presence", ()),
     ("handover", "/handover/{team}", "Handover", ()),
     ("challenges", "/challenges", "Challenges", ("governance", "supervisor")),

@@ -1,7 +1,8 @@
 """The inbox in Redis: the newest state of each alert and presence notice of a team, and that something changed.
 
 Beside them the rows of the agency's own views that a page shows: suggested links, what holds people together, where
-households are heading, demand, how the controls stand, and how good the models were.
+households are heading, demand, how the controls stand, and how good the models were; and, to find them by, in which
+household a record is and which alerts are about whom.
 
 Decides how messages are kept beside the desk and how a lost Redis shows. Everything here is made from the team's
 topics and the audit and is rebuilt from them; pseudonyms only, never a name.
@@ -62,6 +63,8 @@ class Keys(NamedTuple):
     models: str
     previews: str
     lookups: str
+    homes: str
+    about: str
 
 
 _deed = msgspec.msgpack.Decoder(Deed)
@@ -121,6 +124,8 @@ class Writer:
         newer = before is None or (name == "alert" and before["version"] < message["version"])
         pipe = self._redis.pipeline(transaction=True)
         if newer:
+            if name == "alert":
+                self._index(pipe, at.about, before, message)
             aside = {"aside": _aside(before, message)} if name == "alert" else {}
             pipe.hset(table, key, msgspec.msgpack.encode({**message, **aside}))
             pipe.xadd(at.changes, {"kind": name, "key": key}, maxlen=CHANGES_MAX, approximate=True)
@@ -128,7 +133,7 @@ class Writer:
         pipe.execute()
         limit = ALERTS_MAX if name == "alert" else NOTICES_MAX
         if newer and kept is None and self._redis.hlen(table) > limit:
-            self._prune(table)
+            self._prune(table, at.about)
 
     def _take_preview(self, at: Keys, message: Mapping[str, Any], place: str, next_offset: int) -> None:
         """Keep what a draft of rules would have changed, for as long as its topic does."""
@@ -153,6 +158,7 @@ class Writer:
         elif row["kind"] == "link":
             pipe.hdel(at.links, key) if body is None else pipe.hset(at.links, key, msgspec.msgpack.encode(body))
         elif row["kind"] == "household":
+            self._house(pipe, at, key, body.get("records", ()) if body else ())
             _keep_household(pipe, at, key, body)
         elif row["kind"] in KEPT_WHOLE and body is not None:
             pipe.hset(getattr(at, KEPT_WHOLE[row["kind"]]), key, msgspec.msgpack.encode(body))
@@ -167,8 +173,11 @@ class Writer:
             self._redis.hdel(at.links, self._redis.hrandfield(at.links))
         elif row["kind"] == "household" and self._redis.hlen(at.households) > HOUSEHOLDS_MAX:
             for lowest, _ in self._redis.zpopmin(at.scored):
-                self._redis.hdel(at.households, lowest)
-                self._redis.zrem(at.listed, lowest)
+                pipe = self._redis.pipeline(transaction=True)
+                self._house(pipe, at, lowest.decode(), ())
+                pipe.hdel(at.households, lowest)
+                pipe.zrem(at.listed, lowest)
+                pipe.execute()
 
     def _take_lookup(self, at: Keys, row: Mapping[str, Any], place: str, next_offset: int) -> None:
         """Keep an answer; it has an end of its own here, in case the platform's clock stands still."""
@@ -192,11 +201,43 @@ class Writer:
             rows = {str(deed.n): msgspec.msgpack.encode(deed) for deed in last[start : start + DEEDS_BATCH]}
             self._redis.hset(keys(self._agency, team).deeds, mapping=rows)
 
-    def _prune(self, table: str) -> None:
+    def _house(self, pipe: Any, at: Keys, household: str, records: Sequence[str]) -> None:
+        """Say in which household these records are, and of those that it had before that they are not."""
+        kept = self._redis.hget(at.households, household)
+        before = set(msgspec.msgpack.decode(kept).get("records", ())) - set(records) if kept is not None else ()
+        gone = sorted(before)
+        homes = self._redis.hmget(at.homes, gone) if gone else []
+        left = [record for record, home in zip(gone, homes, strict=True) if home == household.encode()]
+        if left:  # the others have been said to be in another one since
+            pipe.hdel(at.homes, *left)
+        if records:
+            pipe.hset(at.homes, mapping=dict.fromkeys(records, household))
+
+    def _index(
+        self, pipe: Any, table: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+    ) -> None:  # fmt: skip
+        """Say which household and own records an alert is about, where they were others before."""
+        old, new = (
+            keys_about(alert["household"], alert["records"]) if alert is not None else () for alert in (before, after)
+        )
+        if set(old) == set(new):
+            return
+        alert_id = (after or before or {})["alert_id"]
+        found = dict.fromkeys((*old, *new))
+        for key, value in zip(found, self._redis.hmget(table, list(found)), strict=True):
+            ids = set(msgspec.msgpack.decode(value) if value is not None else ()) - {alert_id}
+            ids |= {alert_id} if key in new else set()
+            pipe.hset(table, key, msgspec.msgpack.encode(sorted(ids))) if ids else pipe.hdel(table, key)
+
+    def _prune(self, table: str, index: str) -> None:
         rows = self._redis.hgetall(table)
         decoded = [(key, msgspec.msgpack.decode(value)) for key, value in rows.items()]
         first = min(decoded, key=lambda row: (row[1].get("state") not in CLOSED, _age(row[1]), row[0]))
-        self._redis.hdel(table, first[0])
+        pipe = self._redis.pipeline(transaction=True)
+        if "alert_id" in first[1]:
+            self._index(pipe, index, first[1], None)
+        pipe.hdel(table, first[0])
+        pipe.execute()
 
 
 class Reader:
@@ -226,6 +267,20 @@ class Reader:
         """One alert of a team."""
         row = await self._redis.hget(keys(self._agency, team).alerts, alert_id)
         return None if row is None else msgspec.msgpack.decode(row)
+
+    async def alerts_about(self, team: str, keys_: Sequence[str]) -> list[dict[str, Any]]:
+        """Alerts of a team about any of some records or households, newest change first.
+
+        Args:
+            team: Team.
+            keys_: As `keys_about` makes them.
+        """
+        at = keys(self._agency, team)
+        rows = await self._redis.hmget(at.about, list(keys_)) if keys_ else []
+        ids = sorted({alert_id for row in rows if row is not None for alert_id in msgspec.msgpack.decode(row)})
+        found = await self._redis.hmget(at.alerts, ids) if ids else []
+        alerts = [msgspec.msgpack.decode(row) for row in found if row is not None]
+        return sorted(alerts, key=lambda alert: (-alert["changed_at"], alert["alert_id"]))
 
     async def notices(self, team: str) -> list[dict[str, Any]]:
         """All presence notices kept of a team, newest first."""
@@ -312,6 +367,20 @@ class Reader:
         rows = await self._redis.hmget(keys(self._agency, OWN).households, ids) if ids else []
         return {key: msgspec.msgpack.decode(row) for key, row in zip(ids, rows, strict=True) if row is not None}
 
+    async def homes(self, records: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Household id and row of each of some own records (hex); a record that is in none is left out."""
+        at = keys(self._agency, OWN)
+        ids = await self._redis.hmget(at.homes, list(records)) if records else []
+        found = {record: home.decode() for record, home in zip(records, ids, strict=True) if home is not None}
+        order = sorted(set(found.values()))
+        rows = await self._redis.hmget(at.households, order) if order else []
+        said = {home: msgspec.msgpack.decode(row) for home, row in zip(order, rows, strict=True) if row is not None}
+        return {
+            record: (home, said[home])
+            for record, home in found.items()
+            if home in said and record in said[home].get("records", ())
+        }
+
     async def insight(self, table: str) -> dict[str, Any] | None:
         """The newest of the aggregate tables of this name."""
         row = await self._redis.hget(keys(self._agency, OWN).insights, table)
@@ -376,6 +445,12 @@ def _keep_household(pipe: Any, at: Keys, key: str, body: Mapping[str, Any] | Non
     pipe.hset(at.households, key, msgspec.msgpack.encode(said))
     pipe.zadd(at.scored, {key: body.get("score_ppm") or 0})
     pipe.zadd(at.listed, {key: 0})
+
+
+def keys_about(household: str, records: Iterable[bytes]) -> tuple[str, ...]:
+    """Keys that an alert is found by: its household, where there is one, and each own record."""
+    of_home = (f"household:{household}",) if household else ()
+    return (*of_home, *(f"record:{record.hex()}" for record in records))
 
 
 def _body(row: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -244,12 +244,18 @@ def _summary(cut: Mapping[str, Any], now: int) -> dict[str, Any]:
 def _weighed(factor: Mapping[str, Any], most: int, since: int) -> Reason:
     weight, family = factor["weight_milli"], factor["family"]
     source = words.KINDS.get(factor["agency_kind"], "")
-    age = "" if family in words.TERMS else _age(factor["age_days"], since)
+    newest = "" if family in words.TERMS else age(factor["age_days"], since)
     share = min(100, round(100 * abs(weight) / most)) if most and family != "base" else 0
-    return Reason(words.family(family), weight < 0, source, weight / 1000, share, age)
+    return Reason(words.family(family), weight < 0, source, weight / 1000, share, newest)
 
 
-def _age(days: int, since: int) -> str:
+def age(days: int, since: int) -> str:
+    """How long ago the newest of something was, in words.
+
+    Args:
+        days: As it was said; negative where there is none.
+        since: Days since it was said.
+    """
     if days < 0:
         return ""
     days += since

@@ -28,6 +28,7 @@ from bridge.desk.access.protocols import Signed
 from bridge.desk.access.records import Records
 from bridge.desk.accounts import Accounts
 from bridge.desk.app import build
+from bridge.desk.cases import template
 from bridge.desk.desk import Desk
 from bridge.desk.duty.deeds import Deed, done
 from bridge.desk.exchange import open as exchanges
@@ -53,6 +54,7 @@ def application(config: configs.Config) -> Starlette:
     Raises:
         ConfigError, AuditDown, KeyFault, OSError: Something it needs cannot be had; the message says what.
     """
+    template.of(config.summary_template)  # a wrong one is told now, not at the first summary
     connection = redis.asyncio.Redis.from_url(config.redis_url)
     accounts = Accounts(config.accounts)
     audit = audits.Audit(config.audit, wall_ms)

@@ -198,7 +198,7 @@ async def _presented(
     request: Request, user: User, team: str, notices: list[dict[str, Any]]
 ) -> list[pages.Presented]:  # fmt: skip
     desk = desk_of(request)
-    may = await reaches(desk, user, [_about_notice(notice, desk.config) for notice in notices])
+    may = await reaches(desk, user, [about_notice(notice, desk.config) for notice in notices])
     cuts = [cut for notice, one in zip(notices, may, strict=True) if (cut := cut_presence(notice, one))]
     names = await read_names(desk, user, "presence", team, cuts)
     now = desk.now()
@@ -216,7 +216,7 @@ def about_alert(alert: Mapping[str, Any]) -> Subject:
     return Subject(tuple(alert["records"]), tuple(alert["known_to"]), alert["household"], alert=True)
 
 
-def _about_notice(notice: Mapping[str, Any], config: Config) -> Subject:
+def about_notice(notice: Mapping[str, Any], config: Config) -> Subject:
     """Whom a notice is about: it says something of where the child presented, and of whose team is responsible."""
     holders = (notice["presented_to"], config.team_agencies.get(notice["responsible_team"], config.agency))
     return Subject(tuple(notice["records"]), tuple(dict.fromkeys(holders)), alert=True)
@@ -251,7 +251,7 @@ async def alert_page(
     about = About(team, message, may, deeds.of_alert(message, did), did)
     duty = await panel.context(desk, user, about, request.query_params.get("done", ""), mistake)
     row = pages.row(cut, names, duty["held"], desk.config, desk.now())
-    said = cut_household(await desk.inbox.household(message["household"]) or {}, may)
+    said = cut_household(await desk.inbox.household(message["household"]) or {}, may, desk.config)
     heading = ahead.heading(said, desk.config, desk.now()) if row.open else None
     suggested = ahead.suggested(said, desk.config, desk.now()) if row.open else None
     closed = await withheld(desk, user, about_alert(message))
@@ -267,6 +267,7 @@ async def alert_page(
         "page": "alert",
         "names_open": may.names,
         "basis_at": f"alert/{row.alert_id}",
+        "household": message["household"],
     }
     return render("alert.html", context, status)
 

@@ -34,3 +34,7 @@ if (offline) {
     if (document.visibilityState === "visible") { ask(); }
   });
 }
+
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.addEventListener("click", () => window.print());
+}

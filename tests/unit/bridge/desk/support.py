@@ -114,6 +114,7 @@ class FakePeople:
         self.asked: list[bytes] = []
         self.profiles: dict[bytes, dict[str, Any]] = {}
         self.events: dict[bytes, list[dict[str, Any]]] = {}
+        self.sources: dict[bytes, str] = {}
 
     def profile(self, pseudonym: bytes) -> dict[str, Any] | None:
         return self.profiles.get(pseudonym)
@@ -126,6 +127,9 @@ class FakePeople:
 
     def allocated(self, team: str) -> list[dict[str, Any]]:
         return [one for one in self.profiles.values() if one["allocation"] == team]
+
+    def source_of(self, pseudonym: bytes) -> str:
+        return self.sources.get(pseudonym, "carefile" if pseudonym in PEOPLE else "")
 
     def person(self, pseudonym: bytes) -> dict[str, Any] | None:
         self.asked.append(pseudonym)
@@ -428,6 +432,14 @@ def outcomes() -> list[dict[str, Any]]:
          "people": {} if ppm is None else {"beef": ppm}}
         for outcome, days, stage, ppm in said
     ]  # fmt: skip
+
+
+def event(kind: str = "referral", days: int = 3, **fields: Any) -> dict[str, Any]:
+    """An own event as the bridge's store has it."""
+    base = {"source": "carefile", "event": "contact", "key": ["9"], "kind": kind,
+            "occurred_at": NOW - days * 24 * HOUR_MS, "outcome": "", "texts": [], "columns": {},
+            "factors": [{"family": "contact", "severity": 1, "origin": "structured"}]}  # fmt: skip
+    return {**base, **fields}
 
 
 def demand(**cells: Any) -> dict[str, Any]:
