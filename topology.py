@@ -80,6 +80,14 @@ CONTROLS = Topic(
     "register, thresholds, models, protocols, routes: two signatures, versioned, effective from",
     compacted=True,
 )  # fmt: skip
+DRAFTS = Topic(
+    "drafts", "governance", ("previewer",), "draft", ("draft",),
+    "changes of rules that one person has signed, to be run over the history before a second signs",
+)  # fmt: skip
+PREVIEWS = Topic(
+    "previews", "previewer", ("desk-*",), "draft", ("preview",),
+    "what a draft would have changed: counts alone, small numbers withheld; or why it cannot be said",
+)  # fmt: skip
 JOURNAL = Topic(
     "journal", "intake", ("worker", "intake", "operator"), "partnership", ("journal",),
     "all of the above in one order, with received_at; ticks", partitioned=True,
@@ -121,7 +129,7 @@ PUBLISHER_CURSOR = Topic(
 )  # fmt: skip
 
 TOPICS: tuple[Topic, ...] = (
-    IDENTITIES, EVENTS, RESPONSES, REQUESTS, DISCLOSURES, CONTROLS, JOURNAL, COMMITS,
+    IDENTITIES, EVENTS, RESPONSES, REQUESTS, DISCLOSURES, CONTROLS, DRAFTS, PREVIEWS, JOURNAL, COMMITS,
     ALERTS, PRESENCE, VIEWS, LINKS, SCORES, DEAD_LETTERS_INTAKE, PUBLISHER_CURSOR,
 )  # fmt: skip
 
@@ -139,7 +147,9 @@ AGENTS: tuple[Agent, ...] = (
           (ALERTS.name, PRESENCE.name, VIEWS.name, LINKS.name, SCORES.name, DEAD_LETTERS_INTAKE.name,
            PUBLISHER_CURSOR.name), "streams", "cuts to protocol and sends exactly once"),
     Agent("snapshotter", (COMMITS.name,), (), "streams", "folds commits to snapshots; verifies the chain"),
-    Agent("desk", (ALERTS.name, PRESENCE.name, VIEWS.name, DISCLOSURES.name, DEAD_LETTERS_INTAKE.name),
+    Agent("previewer", (DRAFTS.name,), (PREVIEWS.name,), "streams", "runs drafted rules over the history"),
+    Agent("desk",
+          (ALERTS.name, PRESENCE.name, VIEWS.name, DISCLOSURES.name, DEAD_LETTERS_INTAKE.name, PREVIEWS.name),
           (RESPONSES.name, REQUESTS.name, DISCLOSURES.name), "bridge", "the page for duty teams; names return here"),
 )  # fmt: skip
 

@@ -66,16 +66,19 @@ class User(NamedTuple):
     name: str
     roles: tuple[str, ...]
     protocols: tuple[str, ...]
-    teams: tuple[str, ...] = ()
-    """Empty: all of the agency's."""
+    teams: tuple[str, ...] | None = None
+    """None: all of the agency's."""
 
 
+APPROVERS: Final = {"governance": "head-of-governance", "caldicott": "caldicott-guardian"}
+"""Users of the council who change controls, and the approver whose key is theirs."""
 USERS: Final = {
     "council": (
         User("duty", "Dana Duty", ("social_worker",), (OWN, SCREENING, ENQUIRY)),
         User("worker", "Wren Worker", ("social_worker",), (OWN, PARTNER, ENQUIRY, ASSESSING), ("duty-east",)),
         User("supervisor", "Sol Supervisor", ("supervisor",), (OWN, SUPERVISION, ENQUIRY)),
-        User("governance", "Gale Governance", ("governance",), ()),
+        User("governance", "Gale Governance", ("governance",), (), ()),
+        User("caldicott", "Cal Caldicott", ("governance",), (), ()),
         User("analyst", "Ari Analyst", ("analyst",), (PLANNING,)),
     ),
     "police": (User("officer", "Olu Officer", ("police_officer",), (OWN, PARTNER, ENQUIRY)),),

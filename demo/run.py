@@ -139,7 +139,7 @@ class Demo:
         self._screen.phase("starting the platform")
         verdict.send_controls(stack, self._made)
         for name, configuration in settings.platform(stack, self._folder, self._made).items():
-            self._crew.start(name, (name,), configuration)
+            self._crew.start(name, settings.COMMANDS.get(name, (name,)), configuration)
 
     def _backfill(self, stack: Stack) -> None:
         """Fill the agencies' databases, start their bridges, and wait until every feed is live."""

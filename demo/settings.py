@@ -16,6 +16,8 @@ SCHEMAS: Final = {
 }  # fmt: skip
 TICK_S: Final = 3600  # partnership seconds a tick: at 262,800 times real time that is 73 ticks a second
 REQUEST_VALID_S: Final = 20 * 24 * 3600  # partnership time: 7 s while the year runs, until it ends without a clock
+COMMANDS: Final = {"previewer": ("whatif", "--follow")}
+"""Processes whose command is not their name."""
 SNAPSHOT_EVERY_S: Final = 20.0  # wall seconds; the run lasts minutes
 
 
@@ -30,7 +32,8 @@ def desk(stack: Stack, folder: Path, made: partnership.Made, agency: str) -> dic
     hashed = accounts.hash_password(PASSWORD)
     accounts.write(home / "accounts.json", [
         accounts.Account(
-            f"{agency}-{user.login}", user.login, user.name, hashed, user.teams or tuple(own), user.roles,
+            f"{agency}-{user.login}", user.login, user.name, hashed,
+            tuple(own) if user.teams is None else user.teams, user.roles,
             user.protocols,
         )
         for user in access.USERS[agency]
@@ -50,9 +53,17 @@ def desk(stack: Stack, folder: Path, made: partnership.Made, agency: str) -> dic
         "exchange": {"partners": str(home / "partners.json"), "kept": str(home / "exchange.sqlite"),
                      "valid_s": REQUEST_VALID_S},
         "lookup_valid_s": REQUEST_VALID_S,
+        **({"governance": governance(stack, made)} if agency == "council" else {}),
         "audit": str(home / "audit.jsonl"),
         "secret_file": str(home / "cookie.secret"), "clock": str(folder / "clock.json"), "https": False,
     }  # fmt: skip
+
+
+def governance(stack: Stack, made: partnership.Made) -> dict[str, Any]:
+    """What the council's desk changes controls with; in earnest each key is laid there by its owner."""
+    folder = made.keys / "governance"
+    keys = {f"council-{login}": str(folder / f"{name}.private") for login, name in access.APPROVERS.items()}
+    return {"kafka": kafka(stack, "governance"), "approver_keys": keys}
 
 
 def kafka(stack: Stack, principal: str, side: str = PLATFORM) -> dict[str, str]:
@@ -62,7 +73,7 @@ def kafka(stack: Stack, principal: str, side: str = PLATFORM) -> dict[str, str]:
 
 
 def platform(stack: Stack, folder: Path, made: partnership.Made) -> dict[str, dict[str, Any]]:
-    """Settings of intake, worker, publisher and snapshotter by name."""
+    """Settings of the platform's processes by name."""
     keys = str(made.keys / "platform")
     snapshots = str(folder / "snapshots")
     return {
@@ -75,6 +86,8 @@ def platform(stack: Stack, folder: Path, made: partnership.Made) -> dict[str, di
         "publisher": {"kafka": kafka(stack, "publisher"), "keys": keys},
         "snapshotter": {"kafka": kafka(stack, "snapshotter"), "keys": keys, "snapshots": snapshots,
                         "every_s": SNAPSHOT_EVERY_S},
+        "previewer": {"kafka": kafka(stack, "previewer"), "keys": keys, "snapshots": snapshots,
+                      "partitions": {partnership.PARTNERSHIP: 0}},
     }  # fmt: skip
 
 

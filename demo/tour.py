@@ -19,7 +19,10 @@ STEPS = (
     ("police", "officer", "decides what others ask of the police (Requests): answer, or refuse with a reason."),
     ("hospital", "nurse", "presence: a child known to social care presented here; whom to call, and no content."),
     ("council", "governance", "protocols, consents being sought, emergencies to review, the access log, what left "
-     "the bridge, and rules that change by two signatures. Opens no child's page."),
+     "the bridge. Opens no child's page. Under Controls drafts a change of the rules, with yesterday's date so that "
+     "it holds at once, and signs it."),
+    ("council", "caldicott", "the second person: sees what is altered and what it would have changed over the last "
+     "year, signs, and the platform takes it."),
     ("council", "analyst", "insights: caseload, flows, demand, quality of alerts and links; small numbers withheld."),
 )  # fmt: skip
 

@@ -23,6 +23,7 @@ from streams.risk.contribution import Contribution
 SHOWN_STEP_PPM: Final = 5_000  # a smaller move of a score is not published again
 HANDED: Final = {UNREAD: "unread", OUT_OF_HOURS: "copied", MOVED: "moved"}
 """Corrections by which an alert comes to another team, as they are counted."""
+PAIR: Final = 2
 LINK_ACTIONS: Final[dict[str, Kind]] = {"must_link": "must", "cannot_link": "cannot"}
 
 
@@ -128,7 +129,7 @@ def respond(p: Partnership, now: int, agency: str, response: Any) -> str:
         return "duplicate"
     if kind := LINK_ACTIONS.get(response["action"]):
         _assert_pair(p, agency, response, kind, now)
-    elif p.watch.respond(response, now) is not None:
+    elif _disputes_another(p, agency, response) or p.watch.respond(response, now) is not None:
         raise ValueError("bad_response")
     p.tables["responses"][response["response_id"]] = now
     return "applied"
@@ -144,9 +145,16 @@ def _assert_pair(p: Partnership, agency: str, response: Any, kind: Kind, now: in
     _follow(p, p.links.assert_pair(one, other, kind), "assertion", now, None)
 
 
+def _disputes_another(p: Partnership, agency: str, response: Any) -> bool:
+    """Whether a disputed link is said to be of a record that is not the agency's own."""
+    rids = response["records"] if response["action"] == "dispute_link" else ()
+    known = [p.tables["records"].get(rid) for rid in rids]
+    return len(rids) > PAIR or any(record is None or record.agency != agency for record in known)
+
+
 def _own_pair(p: Partnership, agency: str, records: list[bytes]) -> tuple[bytes, bytes]:
     known = [p.tables["records"].get(rid) for rid in records]
-    if len(records) != 2 or any(record is None or record.agency != agency for record in known):
+    if len(records) != PAIR or any(record is None or record.agency != agency for record in known):
         raise ValueError("bad_response")
     return records[0], records[1]
 

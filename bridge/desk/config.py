@@ -114,6 +114,19 @@ def encrypted(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 
 
+class Governing(_Model):
+    """An agency at whose desk information governance changes controls.
+
+    Attributes:
+        kafka: Brokers, and the principal that writes controls and drafts: `governance`.
+        approver_keys: User id -> file of that person's private key, readable by its owner alone. It signs only in
+            that user's own session, after a step up.
+    """
+
+    kafka: Kafka
+    approver_keys: dict[str, Path] = Field(min_length=1)
+
+
 class Config(_Model):
     """Settings of `sightline desk`.
 
@@ -133,9 +146,11 @@ class Config(_Model):
         approvers: Who signs them: name -> Ed25519 public key, hex.
         records: The desk's own store of what people write; made at the first start.
         assessing: How the own events tell of assessments.
+        summary_template: What a case summary holds, see bridge/desk/cases/template.py; absent: the product's own.
         audit: Audit file, appended to.
         secret_file: Signs session cookies; made at the first start.
         clock: Partnership clock of a demonstration; wall time where absent.
+        governance: Change of controls; absent where this desk changes none.
         profile: Of the encodings, as at the bridge: a look-up is encoded as its records are.
         lookup_valid_s: How long the answer to a look-up is there, in partnership time.
         exchange: Disclosure between agencies; absent where this desk asks and answers nothing.
@@ -163,12 +178,14 @@ class Config(_Model):
     approvers: dict[str, str] = Field(min_length=2)
     records: Path
     assessing: Assessing = Assessing()
+    summary_template: Path | None = None
     audit: Path
     secret_file: Path
     clock: Path | None = None
     profile: Literal["default", "strict"] = "default"
     lookup_valid_s: int = Field(default=VALID_S, gt=0, le=VALID_MAX_MS // 1000)
     exchange: Exchange | None = None
+    governance: Governing | None = None
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     https: bool = True
     idle_s: int = Field(default=30 * 60, gt=0)
@@ -220,7 +237,8 @@ def load(path: Path) -> Config:
 
 
 def _resolved(config: Config, folder: Path) -> Config:
-    own = ("keys", "store", "accounts", "protocols", "records", "audit", "secret_file", "clock")
+    own = ("keys", "store", "accounts", "protocols", "records", "audit", "secret_file", "clock",
+           "summary_template")  # fmt: skip
     teams = {
         name: team.model_copy(update={"kafka": _against(folder, team.kafka, "password_file", "ca_file")})
         for name, team in config.teams.items()
@@ -228,8 +246,15 @@ def _resolved(config: Config, folder: Path) -> Config:
     kafka = _against(folder, config.kafka, "password_file", "ca_file")
     exchange = _against(folder, config.exchange, "partners", "kept") if config.exchange else None
     oidc = _against(folder, config.oidc, "client_secret_file", "ca_file") if config.oidc else None
-    changed = {"teams": teams, "kafka": kafka, "exchange": exchange, "oidc": oidc}
+    governance = _governing(folder, config.governance) if config.governance else None
+    changed = {"teams": teams, "kafka": kafka, "exchange": exchange, "oidc": oidc, "governance": governance}
     return _against(folder, config, *own).model_copy(update=changed)
+
+
+def _governing(folder: Path, governing: Governing) -> Governing:
+    keys = {user: folder / file for user, file in governing.approver_keys.items()}
+    kafka = _against(folder, governing.kafka, "password_file", "ca_file")
+    return governing.model_copy(update={"kafka": kafka, "approver_keys": keys})
 
 
 def _against(folder: Path, model: _M, *names: str) -> _M:

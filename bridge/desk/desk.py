@@ -27,13 +27,17 @@ from bridge.desk.inbox import Reader
 from bridge.desk.lookup.seek import Seeker
 from bridge.desk.names import Names
 from bridge.desk.oidc import Provider
+from bridge.desk.oversight.controls_keys import Governance
 from bridge.desk.respond import Responder
 from bridge.desk.sessions import Session, Sessions
 
 SESSION_COOKIE: Final = "sightline_session"
 FORM_COOKIE: Final = "sightline_form"
 NAV: Final = (
+    ("children", "/children/{team}", "My children", ()),
     ("presence", "/presence/{team}", "Presence", ()),
+    ("handover", "/handover/{team}", "Handover", ()),
+    ("challenges", "/challenges", "Challenges", ("governance", "supervisor")),
     ("look-up", "/look-up", "Look up", ()),
     ("suggestions", "/suggestions", "Suggested links", ()),
     ("requests", "/requests", "Requests", ()),
@@ -42,6 +46,7 @@ NAV: Final = (
     ("governance", "/governance", "Governance", ("governance",)),
 )
 """Pages beside the inboxes: name, address, words, and the roles that see it; none: everybody."""
+OF_TEAMS: Final = ("presence", "handover", "suggestions", "requests")  # those that need a team
 FLOW_COOKIE: Final = "sightline_flow"
 STALE_MS: Final = 15_000  # a feed that has not read for so long is called interrupted
 HERE: Final = Path(__file__).parent
@@ -81,6 +86,7 @@ class Desk:
         wall: Wall time, ms.
         exchange: What is asked of other agencies and answered; None where this desk has none.
         provider: The agency's identity provider, where it has one.
+        governance: What controls are changed with, where this agency does so.
         seeker: Sends look-ups; None where this desk sends none.
     """
 
@@ -97,6 +103,7 @@ class Desk:
     wall: Callable[[], int]
     exchange: Exchange | None = None
     provider: Provider | None = None
+    governance: Governance | None = None
     seeker: Seeker | None = None
 
 
@@ -230,7 +237,7 @@ async def frame(request: Request, user: User, team: str) -> dict[str, Any]:
             (name, address.format(team=team), text + counts.get(name, ""))
             for name, address, text, roles in NAV
             if (not roles or set(roles) & set(user.account.roles))
-            and (team or "{team}" not in address)
+            and (team or name not in OF_TEAMS)
             and (name != "requests" or desk.exchange)
             and (name != "look-up" or (team and lookup_purposes(desk, user)))
         ],

@@ -28,7 +28,7 @@ POLL_S: Final = 0.1
 BEAT_S: Final = 1.0  # how often a living feed says so
 RETRY_S: Final = 1.0  # pause after a fault
 METADATA_S: Final = 10.0
-READS: Final = frozenset({"alert", "presence", "view"})
+READS: Final = frozenset({"alert", "presence", "view", "preview"})
 
 log = logs.get("desk")
 
@@ -79,8 +79,9 @@ def of_team(config: Config, team: str) -> Source:
 
 
 def of_agency(config: Config) -> Source:
-    """The agency's own views, read with the desk's credentials."""
-    return Source(OWN, config.kafka, (topology.VIEWS.name.format(agency=config.agency),))
+    """The agency's own views, and what drafts of rules would have changed where it drafts any: as the desk."""
+    previews = (topology.PREVIEWS.name,) if config.governance else ()
+    return Source(OWN, config.kafka, (topology.VIEWS.name.format(agency=config.agency), *previews))
 
 
 class KafkaFeed:

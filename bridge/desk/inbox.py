@@ -1,7 +1,8 @@
 """The inbox in Redis: the newest state of each alert and presence notice of a team, and that something changed.
 
 Beside them the rows of the agency's own views that a page shows: suggested links, what holds people together, where
-households are heading, demand, how the controls stand, and how good the models were.
+households are heading, demand, how the controls stand, and how good the models were; and, to find them by, in which
+household a record is and which alerts are about whom.
 
 Decides how messages are kept beside the desk and how a lost Redis shows. Everything here is made from the team's
 topics and the audit and is rebuilt from them; pseudonyms only, never a name.
@@ -16,9 +17,15 @@ import msgspec
 import redis
 import redis.asyncio
 
+import topology
 from bridge.desk import live
+from bridge.desk.duty import deeds
+from bridge.desk.duty.deeds import Deed
+from schemas.alert import MOVED, OUT_OF_HOURS
 
 ALERTS_MAX = 5_000  # alerts kept a team; beyond, closed ones go first, then the oldest
+DEEDS_MAX = 20_000  # things that people did kept a team, about 150 bytes each; beyond, the oldest go
+DEEDS_BATCH = 1_000  # written or dropped at once
 NOTICES_MAX = 500  # presence notices kept a team
 CHANGES_MAX = 1_000  # changes that a dropped page can resume from; one that is further behind reads the list anew
 SUGGESTIONS_MAX = 20_000  # suggestions kept, about 1 kB each; beyond, the weakest go
@@ -30,17 +37,9 @@ KEPT_WHOLE = {"insight": "insights", "control": "controls", "freshness": "freshn
 """Kinds of rows of which there are few: where they are kept, by the rest of their key."""
 LOOKUP_KEPT_S = 3600  # an answer is kept here so long at most; the platform takes it back before
 FIGURES = "model:figures"  # the one row of its kind that a page shows
-CLOSED = ("cleared", "retracted")
+CLOSED = deeds.CLOSED
 OWN = "=agency"
 """Stands for a team where something is the whole agency's: no topic, hence no team, can have this name."""
-
-
-class Taken(NamedTuple):
-    """Who acknowledged an alert, and when (wall time, ms)."""
-
-    user: str
-    name: str
-    at: int
 
 
 class Keys(NamedTuple):
@@ -48,7 +47,7 @@ class Keys(NamedTuple):
 
     alerts: str
     notices: str
-    taken: str
+    deeds: str
     offsets: str
     changes: str
     fed: str
@@ -62,7 +61,13 @@ class Keys(NamedTuple):
     controls: str
     freshness: str
     models: str
+    previews: str
     lookups: str
+    homes: str
+    about: str
+
+
+_deed = msgspec.msgpack.Decoder(Deed)
 
 
 def keys(agency: str, team: str) -> Keys:
@@ -100,7 +105,7 @@ class Writer:
 
         Args:
             team: Team whose topic it came from.
-            name: `alert`, `presence` or `view`.
+            name: `alert`, `presence`, `view` or `preview`.
             message: Decoded message.
             place: `topic/partition`.
             next_offset: Offset after it.
@@ -110,18 +115,33 @@ class Writer:
             take_view = self._take_lookup if message["kind"] == "lookup" else self._take_view
             take_view(at, message, place, next_offset)
             return
+        if name == "preview":
+            self._take_preview(at, message, place, next_offset)
+            return
         table, key = (at.alerts, message["alert_id"]) if name == "alert" else (at.notices, message["notice_id"])
         kept = self._redis.hget(table, key)
-        newer = kept is None or (name == "alert" and msgspec.msgpack.decode(kept)["version"] < message["version"])
+        before = None if kept is None else msgspec.msgpack.decode(kept)
+        newer = before is None or (name == "alert" and before["version"] < message["version"])
         pipe = self._redis.pipeline(transaction=True)
         if newer:
-            pipe.hset(table, key, msgspec.msgpack.encode(message))
+            if name == "alert":
+                self._index(pipe, at.about, before, message)
+            aside = {"aside": _aside(before, message)} if name == "alert" else {}
+            pipe.hset(table, key, msgspec.msgpack.encode({**message, **aside}))
             pipe.xadd(at.changes, {"kind": name, "key": key}, maxlen=CHANGES_MAX, approximate=True)
         pipe.hset(at.offsets, place, next_offset)
         pipe.execute()
         limit = ALERTS_MAX if name == "alert" else NOTICES_MAX
         if newer and kept is None and self._redis.hlen(table) > limit:
-            self._prune(table)
+            self._prune(table, at.about)
+
+    def _take_preview(self, at: Keys, message: Mapping[str, Any], place: str, next_offset: int) -> None:
+        """Keep what a draft of rules would have changed, for as long as its topic does."""
+        pipe = self._redis.pipeline(transaction=True)
+        key, value = f"{at.previews}:{message['draft_id']}", msgspec.msgpack.encode(message)
+        pipe.set(key, value, ex=topology.RETENTION_S)
+        pipe.hset(at.offsets, place, next_offset)
+        pipe.execute()
 
     def _take_view(self, at: Keys, row: Mapping[str, Any], place: str, next_offset: int) -> None:
         """Keep one row of the agency's views, or drop it where it is gone; what no page shows is not kept."""
@@ -138,6 +158,7 @@ class Writer:
         elif row["kind"] == "link":
             pipe.hdel(at.links, key) if body is None else pipe.hset(at.links, key, msgspec.msgpack.encode(body))
         elif row["kind"] == "household":
+            self._house(pipe, at, key, body.get("records", ()) if body else ())
             _keep_household(pipe, at, key, body)
         elif row["kind"] in KEPT_WHOLE and body is not None:
             pipe.hset(getattr(at, KEPT_WHOLE[row["kind"]]), key, msgspec.msgpack.encode(body))
@@ -152,8 +173,11 @@ class Writer:
             self._redis.hdel(at.links, self._redis.hrandfield(at.links))
         elif row["kind"] == "household" and self._redis.hlen(at.households) > HOUSEHOLDS_MAX:
             for lowest, _ in self._redis.zpopmin(at.scored):
-                self._redis.hdel(at.households, lowest)
-                self._redis.zrem(at.listed, lowest)
+                pipe = self._redis.pipeline(transaction=True)
+                self._house(pipe, at, lowest.decode(), ())
+                pipe.hdel(at.households, lowest)
+                pipe.zrem(at.listed, lowest)
+                pipe.execute()
 
     def _take_lookup(self, at: Keys, row: Mapping[str, Any], place: str, next_offset: int) -> None:
         """Keep an answer; it has an end of its own here, in case the platform's clock stands still."""
@@ -170,16 +194,50 @@ class Writer:
         """Pass over a message that could not be read."""
         self._redis.hset(keys(self._agency, team).offsets, place, str(next_offset))
 
-    def retake(self, team: str, rows: Iterable[tuple[str, Taken]]) -> None:
-        """Put back who acknowledged what, from the audit, where Redis does not know it."""
-        for alert_id, taken in rows:
-            self._redis.hsetnx(keys(self._agency, team).taken, alert_id, msgspec.msgpack.encode(taken))
+    def redo(self, team: str, done: Iterable[Deed]) -> None:
+        """Put back what people did, from the audit; of what Redis knows nothing changes."""
+        last = sorted(done, key=lambda deed: deed.n)[-DEEDS_MAX:]
+        for start in range(0, len(last), DEEDS_BATCH):
+            rows = {str(deed.n): msgspec.msgpack.encode(deed) for deed in last[start : start + DEEDS_BATCH]}
+            self._redis.hset(keys(self._agency, team).deeds, mapping=rows)
 
-    def _prune(self, table: str) -> None:
+    def _house(self, pipe: Any, at: Keys, household: str, records: Sequence[str]) -> None:
+        """Say in which household these records are, and of those that it had before that they are not."""
+        kept = self._redis.hget(at.households, household)
+        before = set(msgspec.msgpack.decode(kept).get("records", ())) - set(records) if kept is not None else ()
+        gone = sorted(before)
+        homes = self._redis.hmget(at.homes, gone) if gone else []
+        left = [record for record, home in zip(gone, homes, strict=True) if home == household.encode()]
+        if left:  # the others have been said to be in another one since
+            pipe.hdel(at.homes, *left)
+        if records:
+            pipe.hset(at.homes, mapping=dict.fromkeys(records, household))
+
+    def _index(
+        self, pipe: Any, table: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+    ) -> None:  # fmt: skip
+        """Say which household and own records an alert is about, where they were others before."""
+        old, new = (
+            keys_about(alert["household"], alert["records"]) if alert is not None else () for alert in (before, after)
+        )
+        if set(old) == set(new):
+            return
+        alert_id = (after or before or {})["alert_id"]
+        found = dict.fromkeys((*old, *new))
+        for key, value in zip(found, self._redis.hmget(table, list(found)), strict=True):
+            ids = set(msgspec.msgpack.decode(value) if value is not None else ()) - {alert_id}
+            ids |= {alert_id} if key in new else set()
+            pipe.hset(table, key, msgspec.msgpack.encode(sorted(ids))) if ids else pipe.hdel(table, key)
+
+    def _prune(self, table: str, index: str) -> None:
         rows = self._redis.hgetall(table)
         decoded = [(key, msgspec.msgpack.decode(value)) for key, value in rows.items()]
         first = min(decoded, key=lambda row: (row[1].get("state") not in CLOSED, _age(row[1]), row[0]))
-        self._redis.hdel(table, first[0])
+        pipe = self._redis.pipeline(transaction=True)
+        if "alert_id" in first[1]:
+            self._index(pipe, index, first[1], None)
+        pipe.hdel(table, first[0])
+        pipe.execute()
 
 
 class Reader:
@@ -210,24 +268,50 @@ class Reader:
         row = await self._redis.hget(keys(self._agency, team).alerts, alert_id)
         return None if row is None else msgspec.msgpack.decode(row)
 
+    async def alerts_about(self, team: str, keys_: Sequence[str]) -> list[dict[str, Any]]:
+        """Alerts of a team about any of some records or households, newest change first.
+
+        Args:
+            team: Team.
+            keys_: As `keys_about` makes them.
+        """
+        at = keys(self._agency, team)
+        rows = await self._redis.hmget(at.about, list(keys_)) if keys_ else []
+        ids = sorted({alert_id for row in rows if row is not None for alert_id in msgspec.msgpack.decode(row)})
+        found = await self._redis.hmget(at.alerts, ids) if ids else []
+        alerts = [msgspec.msgpack.decode(row) for row in found if row is not None]
+        return sorted(alerts, key=lambda alert: (-alert["changed_at"], alert["alert_id"]))
+
     async def notices(self, team: str) -> list[dict[str, Any]]:
         """All presence notices kept of a team, newest first."""
         rows = await self._redis.hvals(keys(self._agency, team).notices)
         found: list[dict[str, Any]] = [msgspec.msgpack.decode(row) for row in rows]
         return sorted(found, key=lambda row: (row["presented_at"], row["notice_id"]), reverse=True)
 
-    async def taken(self, team: str) -> dict[str, Taken]:
-        """Who acknowledged what."""
-        rows = await self._redis.hgetall(keys(self._agency, team).taken)
-        return {key.decode(): msgspec.msgpack.decode(value, type=Taken) for key, value in rows.items()}
+    async def deeds(self, team: str) -> dict[str, list[Deed]]:
+        """What people did, by alert, in order."""
+        rows = await self._redis.hvals(keys(self._agency, team).deeds)
+        found: dict[str, list[Deed]] = {}
+        for deed in sorted((_deed.decode(row) for row in rows), key=lambda deed: deed.n):
+            found.setdefault(deed.alert_id, []).append(deed)
+        return found
 
-    async def take(self, team: str, alert_id: str, taken: Taken) -> None:
-        """Say that somebody has it: the first one stays; open pages are told."""
+    async def did(self, team: str, deed: Deed) -> None:
+        """Somebody did something; open pages are told."""
         at = keys(self._agency, team)
         pipe = self._redis.pipeline(transaction=True)
-        pipe.hsetnx(at.taken, alert_id, msgspec.msgpack.encode(taken))
-        pipe.xadd(at.changes, {"kind": "taken", "key": alert_id}, maxlen=CHANGES_MAX, approximate=True)
-        await pipe.execute()
+        pipe.hset(at.deeds, str(deed.n), msgspec.msgpack.encode(deed))
+        pipe.hlen(at.deeds)
+        pipe.xadd(at.changes, {"kind": deed.action, "key": deed.alert_id}, maxlen=CHANGES_MAX, approximate=True)
+        _, kept, _ = await pipe.execute()
+        if kept > DEEDS_MAX:
+            oldest = sorted(await self._redis.hkeys(at.deeds), key=int)[:DEEDS_BATCH]
+            await self._redis.hdel(at.deeds, *oldest)
+
+    async def changed(self, team: str, kind: str) -> None:
+        """Open pages are told that something changed that is kept elsewhere."""
+        stream = keys(self._agency, team).changes
+        await self._redis.xadd(stream, {"kind": kind}, maxlen=CHANGES_MAX, approximate=True)
 
     async def suggestion_count(self) -> int:
         """How many links are suggested."""
@@ -283,6 +367,20 @@ class Reader:
         rows = await self._redis.hmget(keys(self._agency, OWN).households, ids) if ids else []
         return {key: msgspec.msgpack.decode(row) for key, row in zip(ids, rows, strict=True) if row is not None}
 
+    async def homes(self, records: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Household id and row of each of some own records (hex); a record that is in none is left out."""
+        at = keys(self._agency, OWN)
+        ids = await self._redis.hmget(at.homes, list(records)) if records else []
+        found = {record: home.decode() for record, home in zip(records, ids, strict=True) if home is not None}
+        order = sorted(set(found.values()))
+        rows = await self._redis.hmget(at.households, order) if order else []
+        said = {home: msgspec.msgpack.decode(row) for home, row in zip(order, rows, strict=True) if row is not None}
+        return {
+            record: (home, said[home])
+            for record, home in found.items()
+            if home in said and record in said[home].get("records", ())
+        }
+
     async def insight(self, table: str) -> dict[str, Any] | None:
         """The newest of the aggregate tables of this name."""
         row = await self._redis.hget(keys(self._agency, OWN).insights, table)
@@ -292,6 +390,11 @@ class Reader:
         """How each control stands, in no order."""
         rows = await self._redis.hvals(keys(self._agency, OWN).controls)
         return [msgspec.msgpack.decode(row) for row in rows]
+
+    async def preview(self, draft_id: str) -> dict[str, Any] | None:
+        """What a draft of rules would have changed, as it was last said."""
+        row = await self._redis.get(f"{keys(self._agency, OWN).previews}:{draft_id}")
+        return None if row is None else msgspec.msgpack.decode(row)
 
     async def freshness(self, of: str) -> dict[str, Any] | None:
         """How fresh something is that the platform rests on, as it was last said."""
@@ -344,12 +447,25 @@ def _keep_household(pipe: Any, at: Keys, key: str, body: Mapping[str, Any] | Non
     pipe.zadd(at.listed, {key: 0})
 
 
+def keys_about(household: str, records: Iterable[bytes]) -> tuple[str, ...]:
+    """Keys that an alert is found by: its household, where there is one, and each own record."""
+    of_home = (f"household:{household}",) if household else ()
+    return (*of_home, *(f"record:{record.hex()}" for record in records))
+
+
 def _body(row: Mapping[str, Any]) -> dict[str, Any] | None:
     """Body of a row and when it was said; None where the row is gone, or its body is no object."""
     try:
         return {**msgspec.json.decode(row["body"] or "null", type=dict[str, Any]), "as_of_at": row["as_of_at"]}
     except msgspec.DecodeError:
         return None
+
+
+def _aside(before: Mapping[str, Any] | None, message: Mapping[str, Any]) -> bool:
+    """Whether a team has an alert out of hours only, beside the one it is for: it is said once, until it ends."""
+    if message["correction"] in (OUT_OF_HOURS, MOVED):
+        return bool(message["correction"] == OUT_OF_HOURS)
+    return before is not None and before["state"] not in CLOSED and bool(before.get("aside"))
 
 
 def _age(row: Mapping[str, Any]) -> int:

@@ -13,7 +13,7 @@ import redis
 
 from bridge import logs
 
-BLOCK_MS: Final = 5_000  # longest wait of the one reader
+BLOCK_MS: Final = 3_000  # longest wait of the one reader; redis-py gives an answer up after 5 s
 RETRY_S: Final = 1.0
 
 log = logs.get("desk")

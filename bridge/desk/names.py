@@ -6,17 +6,19 @@ Decides that a name is read only after the audit holds the read. Keeps no name.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from bridge.desk.access import facts
 from bridge.desk.access.facts import Assessing, Facts
 from bridge.desk.audit import Audit
 from bridge.keys import AgencyKeys
 from bridge.store import Store
+
+_T = TypeVar("_T")
 
 
 class People(Protocol):
@@ -33,6 +35,9 @@ class People(Protocol):
 
     def allocated(self, team: str) -> list[dict[str, Any]]:
         """Profiles of the records that are allocated to a team now."""
+
+    def source_of(self, pseudonym: bytes) -> str:
+        """System that a record is from; empty where it is not held."""
 
     def left(self) -> dict[str, dict[str, int]]:
         """What left the bridge, day by day: counts by `lane/op`."""
@@ -103,6 +108,10 @@ class Names:
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, all_of)
 
+    async def ask(self, question: Callable[[People], _T]) -> _T:
+        """What own systems say that is no name, asked in the store's thread; the caller has audited the read."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, question, self._people)
+
     async def left(self) -> dict[str, dict[str, int]]:
         """What left the bridge, day by day: counts, about nobody."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._people.left)
@@ -147,6 +156,10 @@ class StorePeople:
     def allocated(self, team: str) -> list[dict[str, Any]]:
         """Profiles of the records that are allocated to a team now."""
         return self._opened().allocated(team)
+
+    def source_of(self, pseudonym: bytes) -> str:
+        """System that a record is from; empty where it is not held."""
+        return str((self._opened().person(pseudonym) or {}).get("source", ""))
 
     def left(self) -> dict[str, dict[str, int]]:
         """What left the bridge, day by day: counts by `lane/op`."""

@@ -12,9 +12,9 @@ import topology
 from bridge.desk.config import Config
 from bridge.desk.send import NotSent, Sender
 from schemas import codec
-from schemas.control import Response
+from schemas.control import Action, Response, Verdict
 
-__all__ = ["Choice", "KafkaResponder", "NotSent", "Responder", "acknowledgement", "link_decision"]
+__all__ = ["Choice", "Decision", "KafkaResponder", "NotSent", "Responder", "decision", "link_decision"]
 
 
 class Responder(Protocol):
@@ -47,10 +47,32 @@ class Choice(NamedTuple):
     suggestion_id: str
 
 
-def acknowledgement(config: Config, alert: dict[str, Any], user: str, decided_at: int) -> Response:
-    """That a user has taken an alert."""
-    blank = _blank(config, alert["team"], user, decided_at)
-    return {**blank, "alert_id": alert["alert_id"], "records": alert["records"]}
+class Decision(NamedTuple):
+    """What was decided about an alert.
+
+    Attributes:
+        action: As in the response.
+        records: Own records of the link that is disputed; None for those of the alert.
+        until_at: End of a snooze, ms; 0 for none.
+        verdict: At close.
+    """
+
+    action: Action = "acknowledge"
+    records: tuple[bytes, ...] | None = None
+    until_at: int = 0
+    verdict: Verdict = "none"
+
+
+def decision(config: Config, alert: dict[str, Any], user: str, decided: Decision, decided_at: int) -> Response:
+    """That a user has decided something about an alert."""
+    return {
+        **_blank(config, alert["team"], user, decided_at),
+        "action": decided.action,
+        "alert_id": alert["alert_id"],
+        "records": list(alert["records"] if decided.records is None else decided.records),
+        "until_at": decided.until_at or None,
+        "verdict": decided.verdict,
+    }
 
 
 def link_decision(config: Config, team: str, user: str, choice: Choice, decided_at: int) -> Response:

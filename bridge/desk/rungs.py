@@ -51,12 +51,28 @@ LINK_FIELDS: Final[tuple[tuple[str, ...], ...]] = ((), (), (), ("people", "as_of
 HOUSEHOLD_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
     (),
     ("behind", "as_of_at"),
-    (),
+    ("parts",),
     ("trajectory", "outcomes", "score_ppm", "model", "factors"),
     ("records",),
 )
 """Where a household is heading and what its records suggest are made of scores: nothing of it below the summary.
 Which feeds are behind is of the rung that says which agencies there are."""
+
+PROFILE_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
+    (),
+    ("allocation", "restricted"),
+    ("age_band", "statuses", "unborn_of"),
+    (),
+    (),
+)
+EVENT_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
+    (),
+    (),
+    (),
+    ("source", "kind", "occurred_at", "factors", "outcome"),
+    ("texts",),
+)
+"""Of the own agency's records and events: by the rung of its own information."""
 
 
 def cut_alert(alert: Mapping[str, Any], reach: Reach, config: Config) -> dict[str, Any]:
@@ -103,9 +119,34 @@ def cut_links(row: Mapping[str, Any], reach: Reach) -> dict[str, Any]:
     return cut
 
 
-def cut_household(row: Mapping[str, Any], reach: Reach) -> dict[str, Any]:
-    """Fields of what is said of a household that a user may see, and no others."""
-    return _cut(row, HOUSEHOLD_FIELDS, reach.joint, reach)
+def cut_household(row: Mapping[str, Any], reach: Reach, config: Config) -> dict[str, Any]:
+    """Fields of what is said of a household that a user may see, and no others.
+
+    Args:
+        row: A household's row of the agency's views.
+        reach: Of the user, about this household.
+        config: Settings: which agencies are of a kind.
+
+    Returns:
+        Fields by name. `parts` is made from the factors: those of the agencies whose rung reaches, as `family`,
+        `lowers`, `agency_kind` and `age_days` (as of `as_of_at`), and `weight_milli` from the summary on.
+    """
+    if not row:
+        return {}
+    parts = _parts(row.get("factors", ()), reach, config)
+    behind = [lag for lag in row.get("behind", ()) if reach.rungs.get(lag["agency"], reach.joint) >= CALL]
+    return _cut({**row, "behind": behind, "parts": parts}, HOUSEHOLD_FIELDS,
+                max(reach.joint, CATEGORIES if parts else 0), reach)  # fmt: skip
+
+
+def cut_profile(profile: Mapping[str, Any], reach: Reach) -> dict[str, Any]:
+    """Fields of what is true of an own record that a user may see, and no others."""
+    return _cut(profile, PROFILE_FIELDS, reach.of(reach.own_agency), reach)
+
+
+def cut_event(event: Mapping[str, Any], reach: Reach) -> dict[str, Any]:
+    """Fields of an own event that a user may see, and no others."""
+    return _cut(event, EVENT_FIELDS, reach.of(reach.own_agency), reach)
 
 
 def _cut(
@@ -127,3 +168,15 @@ def _families(factors: Iterable[Mapping[str, Any]], reach: Reach, config: Config
         if reach.least(holders) >= CATEGORIES:
             found.setdefault(factor["family"], factor["weight_milli"] < 0)
     return tuple(found.items())
+
+
+def _parts(factors: Iterable[Mapping[str, Any]], reach: Reach, config: Config) -> list[dict[str, Any]]:
+    """Factors of the agencies whose rung reaches; one that no kind of agency is named for is everybody's."""
+    found = []
+    for factor in factors:
+        holders = config.of_kind(factor["agency_kind"]) if factor["agency_kind"] else ()
+        if reach.least(holders) >= CATEGORIES:
+            part = {"family": factor["family"], "agency_kind": factor["agency_kind"],
+                    "lowers": factor["weight_milli"] < 0, "age_days": factor["age_days"]}  # fmt: skip
+            found.append(part | ({"weight_milli": factor["weight_milli"]} if reach.joint >= SUMMARY else {}))
+    return found

@@ -28,15 +28,19 @@ from bridge.desk.access.protocols import Signed
 from bridge.desk.access.records import Records
 from bridge.desk.accounts import Accounts
 from bridge.desk.app import build
+from bridge.desk.cases import template
 from bridge.desk.desk import Desk
+from bridge.desk.duty.deeds import Deed, done
 from bridge.desk.exchange import open as exchanges
 from bridge.desk.exchange.decide import Agreed
 from bridge.desk.exchange.feed import of_exchange
 from bridge.desk.feed import Feed, KafkaFeed, of_agency, of_team
-from bridge.desk.inbox import Reader, Taken, Writer
+from bridge.desk.inbox import Reader, Writer
 from bridge.desk.lookup.seek import PlatformSeeker
 from bridge.desk.names import Names, StorePeople
 from bridge.desk.oidc import Provider
+from bridge.desk.oversight.controls_kafka import KafkaGovernor
+from bridge.desk.oversight.controls_keys import ApproverKeys, Governance
 from bridge.desk.respond import KafkaResponder
 from bridge.desk.send import Sender
 from bridge.desk.sessions import Sessions, secret
@@ -50,6 +54,7 @@ def application(config: configs.Config) -> Starlette:
     Raises:
         ConfigError, AuditDown, KeyFault, OSError: Something it needs cannot be had; the message says what.
     """
+    template.of(config.summary_template)  # a wrong one is told now, not at the first summary
     connection = redis.asyncio.Redis.from_url(config.redis_url)
     accounts = Accounts(config.accounts)
     audit = audits.Audit(config.audit, wall_ms)
@@ -77,10 +82,11 @@ def application(config: configs.Config) -> Starlette:
         wall=wall_ms,
         exchange=exchange,
         provider=provider(config, connection),
+        governance=governance(config),
         seeker=PlatformSeeker(partial(AgencyKeys.load, config.keys), config.profile, Sender(config.kafka)),
     )
     writer = Writer(redis.Redis.from_url(config.redis_url), config.agency)
-    recall = partial(remember, writer, accounts, config)
+    recall = partial(remember, writer, config)
     sources = [*(of_team(config, team) for team in config.teams), of_agency(config)]
     feeds: list[Feed] = [KafkaFeed(source, writer, recall) for source in sources]
     if exchange is not None:
@@ -112,18 +118,25 @@ def provider(config: configs.Config, connection: redis.asyncio.Redis) -> Provide
     return Provider(config.oidc, secret_, connection, config.agency, wall_ms)
 
 
-def remember(writer: Writer, accounts: Accounts, config: configs.Config) -> None:
-    """Put back who has taken what, from the audit: a lost Redis forgets nothing that a person decided."""
-    taken: dict[str, list[tuple[str, Taken]]] = {}
-    for entry in audits.entries(config.audit):
-        if entry.get("action") == "acknowledge" and entry.get("team") in config.teams:
-            account = accounts.user(entry["user"])
-            name = account.name if account else "somebody who has left"
-            taken.setdefault(entry["team"], []).append(
-                (entry["subjects"][0], Taken(entry["user"], name, entry["at"]))
-            )
-    for team, rows in taken.items():
-        writer.retake(team, rows)
+def governance(config: configs.Config) -> Governance | None:
+    """What controls are changed with, where the settings name it.
+
+    Raises:
+        KeyFault: An approver's key cannot be used.
+    """
+    if config.governance is None:
+        return None
+    keys = ApproverKeys(config.governance.approver_keys, config.approvers)
+    return Governance(keys, KafkaGovernor(config.governance.kafka))
+
+
+def remember(writer: Writer, config: configs.Config) -> None:
+    """Put back what people did, from the audit: a lost Redis forgets nothing that a person decided."""
+    found: dict[str, list[Deed]] = {}
+    for team, deed in done(audits.entries(config.audit)):
+        found.setdefault(team, []).append(deed)
+    for team in config.teams:
+        writer.redo(team, found.get(team, ()))
 
 
 def _stopped(*_: object) -> None:

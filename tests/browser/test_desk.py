@@ -71,7 +71,7 @@ def test_an_alert_arrives_without_reload_and_is_taken(served: Served, open_page:
     expect(page.get_by_role("heading", name="What to do now")).to_be_visible()
     shot(page, "alert")
     page.get_by_role("button", name="I have this").click()
-    expect(page.get_by_text("Sam Duty has this.")).to_be_visible()
+    expect(page.get_by_text("You have this since")).to_be_visible()
     assert [sent["action"] for sent in served.made.responder.sent] == ["acknowledge"]
     assert (seen.errors, seen.foreign) == ([], [])
 
@@ -121,7 +121,7 @@ def test_it_works_on_a_small_phone_and_by_keyboard_alone(served: Served, open_pa
         if button.evaluate("element => element === document.activeElement"):
             break
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Sam Duty has this.")).to_be_visible()
+    expect(page.get_by_text("You have this since")).to_be_visible()
     assert (seen.errors, seen.foreign) == ([], [])
 
 

@@ -21,6 +21,7 @@ from schemas import (
     identity,
     journal,
     lookup,
+    preview,
     profile,
     view,
 )
@@ -33,7 +34,7 @@ TYPED: dict[str, Any] = {
     "journal": journal.Journal, "commit": commit.Commit, "alert": alert.Alert, "presence": alert.Presence,
     "view": view.View, "dead_letter": dead_letter.DeadLetter, "control": control.Control,
     "response": control.Response, "request": exchange.Request, "disclosure": exchange.Disclosure, "lookup": lookup.Lookup,
-    "link_change": view.LinkChange, "score": view.Score,
+    "link_change": view.LinkChange, "score": view.Score, "draft": preview.Draft, "preview": preview.Preview,
 }  # fmt: skip
 BOTH_WAYS = {"commit", "alert"}
 """Read by old readers too, hence FULL_TRANSITIVE; the others BACKWARD_TRANSITIVE (DESIGN section 1)."""

@@ -93,7 +93,7 @@ async def _at_level(desk: Desk, own: Mapping[str, Iterable[bytes]], wanted: str)
 
 
 def _listed(key: str, records: tuple[bytes, ...], row: Mapping[str, Any], may: Reach, desk: Desk) -> Listed:
-    cut = cut_household(row, may)
+    cut = cut_household(row, may, desk.config)
     score = words.percent(cut["score_ppm"]) if cut.get("score_ppm") is not None else ""
     families = dict.fromkeys(words.family(factor["family"]) for factor in cut.get("factors", ()))
     behind = words.lags(cut.get("behind", ()), desk.config.agency_name)

@@ -40,11 +40,13 @@ from bridge.desk.lookup.routes import ASKED
 from bridge.desk.lookup.seek import PlatformSeeker
 from bridge.desk.names import Names
 from bridge.desk.oidc import Provider
+from bridge.desk.oversight.controls_keys import ApproverKeys, Governance
 from bridge.desk.respond import NotSent
 from bridge.desk.sessions import Sessions
 from bridge.keys import AgencyKeys
 from schemas import crypto
-from schemas.control import Response, statement
+from schemas.control import Control, Response, statement
+from schemas.preview import Draft
 from tests.unit.bridge.desk.exchange.support import Side, Wire
 
 NO_DISCLOSURES = Policy("council", ())
@@ -81,6 +83,8 @@ KEYS = AgencyKeys(
 )
 """Of the council, for what the desk sends by itself."""
 APPROVERS = {name: crypto.sign_keypair() for name in ("caldicott-guardian", "head-of-governance")}
+APPROVER_OF = {"u-gale": "head-of-governance", "u-cal": "caldicott-guardian", "u-sam": "head-of-governance"}
+"""User -> the approver whose key is theirs."""
 OPEN = [
     {"id": f"rung-{rung}", "title": f"Everything to rung {rung}", "purpose": "safeguarding", "legal_basis": "test",
      "agencies": ["*"], "rung": rung}
@@ -110,6 +114,7 @@ class FakePeople:
         self.asked: list[bytes] = []
         self.profiles: dict[bytes, dict[str, Any]] = {}
         self.events: dict[bytes, list[dict[str, Any]]] = {}
+        self.sources: dict[bytes, str] = {}
 
     def profile(self, pseudonym: bytes) -> dict[str, Any] | None:
         return self.profiles.get(pseudonym)
@@ -122,6 +127,9 @@ class FakePeople:
 
     def allocated(self, team: str) -> list[dict[str, Any]]:
         return [one for one in self.profiles.values() if one["allocation"] == team]
+
+    def source_of(self, pseudonym: bytes) -> str:
+        return self.sources.get(pseudonym, "carefile" if pseudonym in PEOPLE else "")
 
     def person(self, pseudonym: bytes) -> dict[str, Any] | None:
         self.asked.append(pseudonym)
@@ -139,6 +147,25 @@ class FakeResponder:
         if self.fails:
             raise NotSent("timed out")
         self.sent.append(response)
+
+
+class FakeGovernor:
+    """Controls and drafts in lists; may fail."""
+
+    def __init__(self) -> None:
+        self.controls: list[Control] = []
+        self.drafts: list[Draft] = []
+        self.fails = False
+
+    def control(self, control: Control) -> None:
+        if self.fails:
+            raise NotSent("timed out")
+        self.controls.append(control)
+
+    def draft(self, draft: Draft) -> None:
+        if self.fails:
+            raise NotSent("timed out")
+        self.drafts.append(draft)
 
 
 class Client:
@@ -188,6 +215,7 @@ class Made:
         self.runner = asyncio.Runner()  # one loop for all browsers of this desk
         self.wall = NOW
         self.people, self.responder, self.sent = FakePeople(), FakeResponder(), Wire()
+        self.governor = FakeGovernor()
         self.audit = Audit(folder / "audit.jsonl", lambda: self.wall)
         self.redis = redis.Redis.from_url(redis_url)
         self.redis.flushall()
@@ -206,6 +234,7 @@ class Made:
             now=lambda: self.wall,
             wall=lambda: self.wall,
             provider=self._provider(transport),
+            governance=Governance(approver_keys(folder, self.config.approvers), self.governor),
             seeker=PlatformSeeker(lambda: KEYS, "default", self.sent),
         )
         for team in self.config.teams:
@@ -251,10 +280,23 @@ class Made:
         """As the feed does it."""
         name = "alert" if "alert_id" in message else "presence"
         self._offset += 1
+        if "draft_id" in message:
+            self.writer.take(OWN, "preview", message, "previews/0", self._offset)
+            return
         if "body" in message:
             self.writer.take(OWN, "view", message, "views/0", self._offset)
             return
         self.writer.take(team, name, message, f"{name}s-{team}/0", self._offset)
+
+
+def approver_keys(folder: Path, approvers: dict[str, str]) -> ApproverKeys:
+    """Gale's and Cal's keys as an operator lays them; Sam has a second account for Gale's."""
+    files = {}
+    for user, name in APPROVER_OF.items():
+        files[user] = folder / f"{user}.private"
+        files[user].write_text(APPROVERS[name][0].hex() + "\n")
+        files[user].chmod(0o600)
+    return ApproverKeys(files, approvers)
 
 
 def kafka(folder: Path, username: str) -> dict[str, str]:
@@ -390,6 +432,14 @@ def outcomes() -> list[dict[str, Any]]:
          "people": {} if ppm is None else {"beef": ppm}}
         for outcome, days, stage, ppm in said
     ]  # fmt: skip
+
+
+def event(kind: str = "referral", days: int = 3, **fields: Any) -> dict[str, Any]:
+    """An own event as the bridge's store has it."""
+    base = {"source": "carefile", "event": "contact", "key": ["9"], "kind": kind,
+            "occurred_at": NOW - days * 24 * HOUR_MS, "outcome": "", "texts": [], "columns": {},
+            "factors": [{"family": "contact", "severity": 1, "origin": "structured"}]}  # fmt: skip
+    return {**base, **fields}
 
 
 def demand(**cells: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ stands for.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Iterable, Sequence
 from http.cookies import SimpleCookie
@@ -21,10 +22,15 @@ from bridge.desk.access import bases
 from bridge.desk.accounts import ROLES, Account
 from bridge.desk.app import STATIC
 from bridge.desk.exchange.asker import Wish
+from schemas import crypto
+from schemas.control import statement
+from tests.unit.bridge.desk.exchange.support import view
 from tests.unit.bridge.desk.support import (
     _HASH,
     ANN,
+    APPROVERS,
     CAT,
+    HOUR_MS,
     NOW,
     PASSWORD,
     Made,
@@ -51,6 +57,12 @@ VALUES: Values = {
 """A value for every parameter of a path, such that for `SAM` there is something behind it."""
 ALSO: tuple[Values, ...] = ({"of": "record", "ident": ANN.hex(), "kind": "break_glass"},)
 """Other values, where one path leads to different things."""
+THEIRS = "7e" * 16
+ASKED = {
+    "agency": "police", "team": "safeguarding-police", "user": "u-9", "kind": "identity", "purpose": "identify",
+    "basis": "duty", "requested_at": NOW, "expires_at": NOW + 24 * HOUR_MS, "records": [ANN.hex()],
+}  # fmt: skip
+"""What another agency asks of us."""
 CHOICES = ("of", "kind")
 """Parameters that choose among a few words and name nothing."""
 SAM = Account("u-sam", "sam", "Sam Duty", _HASH, ("mash", "duty-east"), ROLES, ("rung-4",))
@@ -88,16 +100,41 @@ def fill(made: Made) -> tuple[Values, ...]:
     if made.desk.exchange is None:
         made.join()
     assert made.desk.exchange is not None
-    asked = made.desk.exchange.asker.ask(
+    ours = made.desk.exchange.asker.ask(
         "u-sam", "mash", Wish("police", "identity", "identify", "duty", VALUES["alert_id"])
     )
+    made.desk.exchange.taker.take("exchange", "view", view(THEIRS, ASKED), "views/0", 1)
     glass = made.desk.records.append(
         "break_glass", (f"record:{CAT.hex()}",), "u-kit", bases.plain(bases.glass(WHY, NOW))
     )
+    rules = json.dumps({"front_door": "mash", "teams": [{"name": "mash", "agency": "council"}]})
+    made.arrives(control("rules", waiting=[], body=rules))
+    challenge = {
+        "id": "c" * 16,
+        "text": WHY,
+        "to": "u-sam",
+        "team": "mash",
+        "alert_id": VALUES["alert_id"],
+        "moment": NOW,
+    }
+    about = (f"alert:{VALUES['alert_id']}", f"challenge:{'c' * 16}", "for:u-sam", "team:mash")
+    made.desk.records.append("challenge", about, "u-kit", challenge)
+    made.desk.records.append("handover_note", ("team:mash",), "u-kit", {"text": WHY, "team": "mash", "moment": NOW})
     made.looks_up(VALUES["lookup_id"])
     made.arrives(found(VALUES["lookup_id"], match(ANN)))
-    values = {**VALUES, "entry": glass.id, "request_id": asked}
-    return values, *({**values, **also} for also in ALSO)
+    values = {
+        **VALUES, "entry": glass.id, "request_id": THEIRS, "draft": drafted(made, rules), "challenge": "c" * 16,
+    }  # fmt: skip
+    return values, {**values, "request_id": ours}, *({**values, **also} for also in ALSO)
+
+
+def drafted(made: Made, rules: str) -> str:
+    """A change of rules that somebody else has signed; its id."""
+    body = json.dumps({**json.loads(rules), "raise_at": 0.5}, sort_keys=True)
+    key = crypto.sign(APPROVERS["caldicott-guardian"][0], statement("northmere", "rules", 4, NOW, body))
+    kept = {"version": 4, "effective_at": NOW, "body": body, "base_version": 3, "base_body": rules, "reason": WHY,
+            "approver": "caldicott-guardian", "signature": key.hex()}  # fmt: skip
+    return made.desk.records.append("control_draft", ("control:rules",), "u-cal", kept).id
 
 
 def calls(app: Starlette, values: Sequence[Values]) -> list[Call]:

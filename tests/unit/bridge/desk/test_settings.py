@@ -11,8 +11,10 @@ from bridge.config import ConfigError
 from bridge.desk import config as configs
 from bridge.desk import serve
 from bridge.desk.accounts import Account, Accounts, hash_password, write
+from bridge.desk.feed import of_agency
 from bridge.desk.names import born, named
 from bridge.desk.sessions import secret
+from bridge.keyfiles import KeyFault
 from tests.unit.bridge.desk.support import settings
 
 OIDC = {
@@ -41,6 +43,24 @@ def test_an_account_without_a_password_is_no_account_with_an_empty_one(tmp_path:
         assert accounts.check("sam", password) is None
     assert accounts.of_login("sam") is not None
     assert accounts.of_login("nobody") is None
+
+
+def test_a_desk_changes_rules_only_where_its_settings_say_with_what(tmp_path: Path) -> None:
+    plain = settings(Path(), "redis://h/0")
+    governing = {"kafka": {**plain["kafka"], "username": "governance"}, "approver_keys": {"u-gale": "gale.private"}}
+    file = tmp_path / "desk.json"
+    file.write_text(json.dumps(plain))
+    config = configs.load(file)
+    assert serve.governance(config) is None
+    assert of_agency(config).topics == ("views-council",)
+    file.write_text(json.dumps({**plain, "governance": governing}))
+    config = configs.load(file)
+    assert config.governance is not None
+    assert config.governance.approver_keys == {"u-gale": tmp_path / "gale.private"}
+    assert config.governance.kafka.password_file == tmp_path / "team.password"
+    assert of_agency(config).topics == ("views-council", "previews")
+    with pytest.raises(KeyFault, match=r"gale.private: cannot be read"):
+        serve.governance(config)
 
 
 def test_settings_are_relative_to_their_file(tmp_path: Path) -> None:

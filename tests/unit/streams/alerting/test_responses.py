@@ -1,8 +1,9 @@
 import msgspec
 import pytest
 
+from schemas.control import SNOOZE_MAX_MS
 from streams.alerting.notice import Alert
-from streams.alerting.responses import ANSWERS, SNOOZE_MAX_MS, answer
+from streams.alerting.responses import ANSWERS, DISPUTES, answer
 from streams.risk.features import DAY_MS
 from tests.unit.streams.risk.families import T0
 
@@ -91,15 +92,28 @@ def test_an_alert_that_is_not_known_has_no_answer(action):
     assert answered(action, T0 + DAY_MS, alert="another") == ("unknown_alert", RAISED)
 
 
-@pytest.mark.parametrize("action", [*sorted(ANSWERS), "dispute_score"])
+@pytest.mark.parametrize("action", sorted(ANSWERS | DISPUTES))
 def test_another_team_cannot_answer(action):
     assert answered(action, T0 + DAY_MS, team="duty-east") == ("wrong_team", RAISED)
 
 
-def test_a_disputed_score_changes_nothing_by_itself():
-    assert answered("dispute_score") == (None, RAISED)
+@pytest.mark.parametrize("action", sorted(DISPUTES))
+def test_a_dispute_changes_nothing_by_itself(action):
+    assert answered(action) == (None, RAISED)
 
 
-@pytest.mark.parametrize("action", ["dispute_link", "must_link", "cannot_link", "", "delete"])
+@pytest.mark.parametrize("second", sorted(ANSWERS - {"snooze"}))
+def test_only_who_takes_it_up_again_ends_a_snooze(second):
+    _, first = answered("snooze", T0 + 9 * DAY_MS)
+    until = 0 if second == "acknowledge" else T0 + 9 * DAY_MS
+    assert answered(second, was=first)[1].snoozed_until == until
+
+
+def test_who_has_it_out_of_hours_only_does_not_wake_it():
+    _, first = answered("snooze", T0 + 9 * DAY_MS, was=msgspec.structs.replace(RAISED, copied_to="night"))
+    assert answered("acknowledge", team="night", was=first)[1].snoozed_until == T0 + 9 * DAY_MS
+
+
+@pytest.mark.parametrize("action", ["must_link", "cannot_link", "", "delete"])
 def test_what_is_no_answer_to_an_alert_is_refused(action):
     assert answered(action) == ("bad_action", RAISED)

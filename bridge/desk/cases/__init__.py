@@ -1,0 +1,1 @@
+"""One case as a whole: household and person, summary, my children, and what a person can be told."""
