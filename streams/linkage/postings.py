@@ -123,6 +123,8 @@ class Postings:
 
     def strangers(self, keys: Keys) -> list[bytes]:
         """Candidates of somebody who is no record and does not become one, under the limits as they are."""
+        if self._room <= 0:  # a key that is not there is sought until a free slot: there has to be one
+            self._make_room(SPARE)
         place = len(self._records)  # nobody's: only the mark of having been seen is written there
         self._make_marks(place)
         found = kernels.candidates(

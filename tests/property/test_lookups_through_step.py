@@ -244,6 +244,15 @@ def test_an_agency_that_may_not_learn_who_holds_anything_learns_it_here_neither(
         assert set(found) - {"household", "records"} == told
 
 
+def test_where_nobody_is_known_yet_nobody_is_found(town: Smalltown) -> None:
+    for first in ([], [town.identity("police", "mary", MARY, START_MS)]):
+        machine = make_machine(0, town.keyring)
+        machine.step([*town.opening(), *first])
+        for state in (machine, fold(machine, town)):
+            ((_, _, body),) = rows(town, state.step([town.lookup("council", asked(JOHN), NOW)]).outbox)
+            assert body["matches"] == []
+
+
 REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "another team's": ("bad_lookup", {"team": "desk"}),
     "no such team": ("bad_lookup", {"team": "nobody"}),

@@ -111,6 +111,18 @@ def test_a_stranger_has_the_candidates_of_the_limits_as_they_are_and_leaves_no_t
         )
 
 
+def test_a_stranger_of_an_empty_table_or_a_full_one_has_no_candidates():
+    """A table made anew of few keys has no slot to spare, and one of none has no slot at all."""
+    asked = blocking_keys(someone([9], [], token=False))
+    for keys in ([], [1], [1, 2], [1, 2, 3]):
+        records = {b"r": someone(keys, [], token=False)} if keys else {}
+        assert Postings(ALONE, MOST, records).strangers(asked) == []
+    postings = Postings(ALONE, MOST, {})
+    postings.enter(b"r", asked)
+    postings.leave(b"r", asked)
+    assert postings.strangers(asked) == []
+
+
 def test_a_table_grows_and_gives_back_what_left():
     """Some thousand records come and go twice: what is free is used again."""
     records = {number.to_bytes(2, "big"): someone([1 << 20 | number, 1 << 30 | number // 3, 7], [1 << 40 | number // 20], token=False)
