@@ -46,7 +46,7 @@ NAV: Final = (
     ("governance", "/governance", "Governance", ("governance",)),
 )
 """Pages beside the inboxes: name, address, words, and the roles that see it; none: everybody."""
-OF_TEAMS: Final = ("presence", "handover", "suggestions", "requests")  # those that need a team
+OF_TEAMS: Final = ("presence", "handover", "suggestions", "requests", "children")  # those that need a team
 FLOW_COOKIE: Final = "sightline_flow"
 STALE_MS: Final = 15_000  # a feed that has not read for so long is called interrupted
 HERE: Final = Path(__file__).parent

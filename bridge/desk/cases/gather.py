@@ -186,7 +186,7 @@ async def _kin(desk: Desk, user: User, seen: Seen, own: Iterable[Own], scope: Sc
         least = 0 if one.tie == "same household" else CATEGORIES
         inside = scope.kind != "system" or source == scope.system
         if reach.of(reach.own_agency) >= least and inside:
-            found.append(one._replace(open=reach.names))
+            found.append(one._replace(open=reach.names and seen.may.names))  # a sibling's name tells who a child is
     return tuple(found)
 
 

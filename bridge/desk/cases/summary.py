@@ -17,8 +17,6 @@ from bridge.desk.cases.gather import Scope
 from bridge.desk.desk import Desk, User
 from bridge.desk.pages import Call
 
-REFERENCE_CHARS = 12  # of the hash of the audit's line
-
 
 @dataclass(frozen=True)
 class Summary:
@@ -111,7 +109,7 @@ async def read(desk: Desk, user: User, seen: Seen, how: How) -> Summary:
         since=words.moment(last.at, desk.wall()) if last else "",
         at=words.moment(desk.wall(), 0),
         by=user.account.name,
-        reference=reference[:REFERENCE_CHARS],
+        reference=reference,
     )
 
 

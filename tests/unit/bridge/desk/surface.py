@@ -51,11 +51,12 @@ from tests.unit.bridge.desk.support import (
 
 Values = dict[str, str]
 VALUES: Values = {
+    "household": "f00d", "record": ANN.hex(), "subject": "f00d",
     "team": "mash", "alert_id": "a1" * 16, "suggestion_id": "5c" * 16, "of": "alert", "ident": "a1" * 16,
     "kind": "consent", "lookup_id": "10" * 16,
 }  # fmt: skip
 """A value for every parameter of a path, such that for `SAM` there is something behind it."""
-ALSO: tuple[Values, ...] = ({"of": "record", "ident": ANN.hex(), "kind": "break_glass"},)
+ALSO: tuple[Values, ...] = ({"subject": ANN.hex(), "of": "record", "ident": ANN.hex(), "kind": "break_glass"},)
 """Other values, where one path leads to different things."""
 THEIRS = "7e" * 16
 ASKED = {
@@ -89,7 +90,7 @@ class Call(NamedTuple):
 def fill(made: Made) -> tuple[Values, ...]:
     """Bring something for every page to show, and say by which values it is found."""
     for message in (
-        alert(), presence(), suggestion(VALUES["suggestion_id"]), links(), household(outcomes=outcomes()), demand(),
+        alert(), presence(), suggestion(VALUES["suggestion_id"]), links(), household(outcomes=outcomes(), records=[ANN.hex()]), demand(),
         control("rule:front-door"), figures(judged()),
     ):  # fmt: skip
         made.arrives(message)
