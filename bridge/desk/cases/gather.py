@@ -165,7 +165,10 @@ def _read(people: People, record: bytes, may: Reach) -> Own:
 
 
 async def _kin(desk: Desk, user: User, seen: Seen, own: Iterable[Own], scope: Scope) -> tuple[Kin, ...]:
-    """Ties to other own records, each as far as the user may see that record by itself."""
+    """Ties to other own records, each as far as the user may see that record by itself.
+
+    None is named where the subject itself may not be: a brother's name would tell hers.
+    """
     case = seen.case
     ties = [Kin(one.profile["unborn_of"], "mother", one.record, False) for one in own if one.profile.get("unborn_of")]
     if case.subject is not case.whole:
@@ -183,7 +186,7 @@ async def _kin(desk: Desk, user: User, seen: Seen, own: Iterable[Own], scope: Sc
         least = 0 if one.tie == "same household" else CATEGORIES
         inside = scope.kind != "system" or source == scope.system
         if reach.of(reach.own_agency) >= least and inside:
-            found.append(one._replace(open=reach.names))
+            found.append(one._replace(open=reach.names and seen.may.names))
     return tuple(found)
 
 
@@ -216,7 +219,7 @@ def _calls(seen: Seen, config: Config) -> tuple[pages.Call, ...]:
 def _basis(case: Case) -> str:
     if case.alerts:
         return f"/basis/alert/{case.alerts[0][1]['alert_id']}"
-    return f"/basis/record/{case.subject.records[0].hex()}" if case.subject.records else ""
+    return f"/basis/record/{case.subject.records[0].hex()}" if len(case.subject.records) == 1 else ""
 
 
 async def _reading(desk: Desk, user: User, seen: Seen, may: Reach, scope: Scope) -> Mapping[str, Any]:

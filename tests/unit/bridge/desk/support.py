@@ -346,6 +346,21 @@ def outcomes() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def profile(record: bytes, **fields: Any) -> dict[str, Any]:
+    """What is true of a record now: a child of the front door's, with nothing special."""
+    base = {"op": "upsert", "age_band": "5-10", "to_18": True, "to_25": False, "group": "", "allocation": "mash",
+            "restricted": False, "unborn_of": b"", "statuses": [], "pseudonym": record}  # fmt: skip
+    return {**base, **fields}
+
+
+def event(kind: str = "referral", days: int = 3, **fields: Any) -> dict[str, Any]:
+    """An own event as the bridge's store has it."""
+    base = {"source": "carefile", "event": "contact", "key": ["9"], "kind": kind,
+            "occurred_at": NOW - days * 24 * HOUR_MS, "outcome": "", "texts": [], "columns": {},
+            "factors": [{"family": "contact", "severity": 1, "origin": "structured"}]}  # fmt: skip
+    return {**base, **fields}
+
+
 def demand(**cells: Any) -> dict[str, Any]:
     cell = {"expected": 45, "low": 35, "high": 55}
     rows = [{"team": team, "cells": {"episodes": [cell, None, cell], "alerts": [None, None, cells.get("last", cell)]}}
