@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "bridge": Command("bridge.cli", "bridge", "an agency's bridge: run, preview what would leave, factors in notes"),
     "keys": Command("bridge.keys_cli", "bridge", "make keys and hand them out"),
     "desk": Command("bridge.desk.serve", "bridge", "serve the duty desk to an agency's own staff"),
+    "audit": Command("bridge.desk.audit_cli", "bridge", "verify a desk's audit, print what it kept of another's"),
     "intake": Command("streams.runtime.intake", "platform", "check what bridges send and put it in one order"),
     "worker": Command("streams.runtime.worker", "platform", "link, score and alert: the partnership agent"),
     "publisher": Command("streams.runtime.publisher", "platform", "cut outputs to protocol, send each exactly once"),

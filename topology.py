@@ -68,17 +68,25 @@ RESPONSES = Topic(
     "what named people decided: acknowledge, assign, snooze, act, close, dispute, link assertions",
 )  # fmt: skip
 REQUESTS = Topic(
-    "requests-{agency}", "desk-{agency}", ("intake",), "partnership", ("response",),
-    "requests for a record, to the desk that holds it",
+    "requests-{agency}", "desk-{agency}", ("intake",), "partnership", ("request", "lookup"),
+    "what one agency asks of another, which reaches the holding desk on its views; look-ups, encoded and sealed",
 )  # fmt: skip
 DISCLOSURES = Topic(
-    "disclosures-{agency}", "desk-{agency}", ("desk-*",), "request", ("response",),
-    "sealed answers from desk to desk; daily chain heads",
+    "disclosures-{agency}", "desk-{agency}", ("desk-*",), "request", ("disclosure",),
+    "answers and refusals, signed, and sealed to the desk that asked; daily heads of that desk's audit, signed",
 )  # fmt: skip
 CONTROLS = Topic(
     "controls", "governance", ("intake",), "name", ("control",),
     "register, thresholds, models, protocols, routes: two signatures, versioned, effective from",
     compacted=True,
+)  # fmt: skip
+DRAFTS = Topic(
+    "drafts", "governance", ("previewer",), "draft", ("draft",),
+    "changes of rules that one person has signed, to be run over the history before a second signs",
+)  # fmt: skip
+PREVIEWS = Topic(
+    "previews", "previewer", ("desk-*",), "draft", ("preview",),
+    "what a draft would have changed: counts alone, small numbers withheld; or why it cannot be said",
 )  # fmt: skip
 JOURNAL = Topic(
     "journal", "intake", ("worker", "intake", "operator"), "partnership", ("journal",),
@@ -99,7 +107,7 @@ PRESENCE = Topic(
 )  # fmt: skip
 VIEWS = Topic(
     "views-{agency}", "publisher", ("desk-{agency}",), "key", ("view",),
-    "scores, households, links and suggestions by own pseudonyms, insights, freshness: cut to protocol",
+    "scores, households, links, suggestions and requests by own pseudonyms, insights, freshness: cut to protocol",
     compacted=True,
 )  # fmt: skip
 LINKS = Topic(
@@ -121,7 +129,7 @@ PUBLISHER_CURSOR = Topic(
 )  # fmt: skip
 
 TOPICS: tuple[Topic, ...] = (
-    IDENTITIES, EVENTS, RESPONSES, REQUESTS, DISCLOSURES, CONTROLS, JOURNAL, COMMITS,
+    IDENTITIES, EVENTS, RESPONSES, REQUESTS, DISCLOSURES, CONTROLS, DRAFTS, PREVIEWS, JOURNAL, COMMITS,
     ALERTS, PRESENCE, VIEWS, LINKS, SCORES, DEAD_LETTERS_INTAKE, PUBLISHER_CURSOR,
 )  # fmt: skip
 
@@ -139,7 +147,9 @@ AGENTS: tuple[Agent, ...] = (
           (ALERTS.name, PRESENCE.name, VIEWS.name, LINKS.name, SCORES.name, DEAD_LETTERS_INTAKE.name,
            PUBLISHER_CURSOR.name), "streams", "cuts to protocol and sends exactly once"),
     Agent("snapshotter", (COMMITS.name,), (), "streams", "folds commits to snapshots; verifies the chain"),
-    Agent("desk", (ALERTS.name, PRESENCE.name, VIEWS.name, DISCLOSURES.name),
+    Agent("previewer", (DRAFTS.name,), (PREVIEWS.name,), "streams", "runs drafted rules over the history"),
+    Agent("desk",
+          (ALERTS.name, PRESENCE.name, VIEWS.name, DISCLOSURES.name, DEAD_LETTERS_INTAKE.name, PREVIEWS.name),
           (RESPONSES.name, REQUESTS.name, DISCLOSURES.name), "bridge", "the page for duty teams; names return here"),
 )  # fmt: skip
 
@@ -149,6 +159,8 @@ VIEWS_KINDS: tuple[View, ...] = (
     View("insight", "aggregate tables, published weekly, small numbers suppressed"),
     View("freshness", "how far each feed is behind"),
     View("suggestion", "records of two people who may be one, for a person to decide"),
+    View("request", "what another agency asks of own records, until it expires; what is answered never passes here"),
+    View("lookup", "what a look-up found: a household, own records, who else knows; until it expires"),
     View("model", "which model and stage is in force, and how good it is"),
 )
 

@@ -43,9 +43,19 @@ def protocols(agency: str) -> list[dict[str, Any]]:
 
 
 def disclosures(agency: str) -> list[dict[str, Any]]:
-    """What one agency answers to the others."""
-    del agency
-    return []
+    """What one agency answers to the others: who a child is at once, more than that by a person."""
+    others = [other for other in USERS if other != agency]
+    return [
+        {"id": "who-is-this", "title": "Who a child is whom another agency has an alert about", "to": others,
+         "legal_basis": LAW, "purposes": ["identify", "protect"], "kinds": ["identity"], "rung": 4, "needs": "duty",
+         "automatic": True},
+        {"id": "enquiry", "title": "Records for an enquiry into significant harm", "to": others,
+         "legal_basis": "Children Act 1989 section 47; Children Act 2004 section 16LA", "purposes": ["protect"],
+         "kinds": ["identity", "summary", "record"], "rung": 4, "needs": "none"},
+        {"id": "assessment", "title": "A summary for an assessment of need, with consent", "to": others,
+         "legal_basis": "Children Act 1989 section 17", "purposes": ["assess_need", "step_down"],
+         "kinds": ["identity", "summary"], "rung": 4, "needs": "consent"},
+    ]  # fmt: skip
 
 
 class User(NamedTuple):
@@ -55,16 +65,19 @@ class User(NamedTuple):
     name: str
     roles: tuple[str, ...]
     protocols: tuple[str, ...]
-    teams: tuple[str, ...] = ()
-    """Empty: all of the agency's."""
+    teams: tuple[str, ...] | None = None
+    """None: all of the agency's."""
 
 
+APPROVERS: Final = {"governance": "head-of-governance", "caldicott": "caldicott-guardian"}
+"""Users of the council who change controls, and the approver whose key is theirs."""
 USERS: Final = {
     "council": (
         User("duty", "Dana Duty", ("social_worker",), (OWN, SCREENING, ENQUIRY)),
         User("worker", "Wren Worker", ("social_worker",), (OWN, PARTNER, ENQUIRY, ASSESSING), ("duty-east",)),
         User("supervisor", "Sol Supervisor", ("supervisor",), (OWN, SUPERVISION, ENQUIRY)),
-        User("governance", "Gale Governance", ("governance",), ()),
+        User("governance", "Gale Governance", ("governance",), (), ()),
+        User("caldicott", "Cal Caldicott", ("governance",), (), ()),
         User("analyst", "Ari Analyst", ("analyst",), (PLANNING,)),
     ),
     "police": (User("officer", "Olu Officer", ("police_officer",), (OWN, PARTNER, ENQUIRY)),),

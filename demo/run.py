@@ -1,12 +1,13 @@
 """`sightline demo`: the whole mission on real components on this machine.
 
-Decides the order of the run: stack, databases, backfill, live year, drain, judgement. The parts are in the modules
-beside it; the product's processes run as they would at an agency and on a platform.
+Decides the order of the run: stack, databases, backfill, live year, drain, judgement; then the desks stay open. The
+parts are in the modules beside it; the product's processes run as they would at an agency and on a platform.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from demo import partnership, settings, verdict
+from demo import partnership, settings, tour, verdict
 from demo.crew import Crew, wait_for
 from demo.listen import Clock, Listener
 from demo.screen import Screen
@@ -57,7 +58,6 @@ def main(argv: list[str]) -> int:
     finally:
         if options.folder is None and not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
-    print(verdict.summary(figures))
     if options.json:
         Path(options.json).write_text(json.dumps(figures, indent=1) + "\n")
     return 0 if verdict.sound(figures) else 1
@@ -91,6 +91,7 @@ class Demo:
         self._made = partnership.make(folder, T0_MS)
         self._shown = 0
         self._first_alert_s: float | None = None
+        self._desks: dict[str, str] = {}
 
     def run(self) -> dict[str, Any]:
         """Everything from the first process to the judgement; all processes are gone afterwards."""
@@ -122,19 +123,23 @@ class Demo:
             listener.stop()
         self._crew.stop("snapshotter")
         self._screen.phase("judging: replay of the journal, leak scan")
-        return {
+        figures = {
             **verdict.judge_run(stack, self._world, self._made, self._folder, listener, self._crew),
             "first_alert_s": self._first_alert_s,
             "events": live,
             "restarts": dict(self._crew.restarts),
             "kills": self._kills_done,
         }
+        self._screen.say(verdict.summary(figures))
+        if not self._options.once:
+            self._stay()
+        return figures
 
     def _start_platform(self, stack: Stack) -> None:
         self._screen.phase("starting the platform")
         verdict.send_controls(stack, self._made)
         for name, configuration in settings.platform(stack, self._folder, self._made).items():
-            self._crew.start(name, (name,), configuration)
+            self._crew.start(name, settings.COMMANDS.get(name, (name,)), configuration)
 
     def _backfill(self, stack: Stack) -> None:
         """Fill the agencies' databases, start their bridges, and wait until every feed is live."""
@@ -164,7 +169,7 @@ class Demo:
         rate = (END_MS - self._clock.now()) / 1000 / self._options.seconds
         self._clock.turn(self._clock.now(), rate)
         self._screen.phase(f"live: {rate / 86400:.1f} days a second")
-        self._open_desk(stack)
+        self._open_desks(stack)
         kills = list(zip(KILLS, KILL_AT, strict=True)) if self._options.kill else []
         self._kills_done = 0
         broken_sent = False
@@ -182,12 +187,24 @@ class Demo:
         self._clock.turn(END_MS + DAY_MS, 0.0)
         return sum(live.progress().values())
 
-    def _open_desk(self, stack: Stack) -> None:
-        """The council's desk, where names return; its users sign in."""
-        port = free_port()
-        self._crew.start("desk-council", ("desk", "--port", str(port)),
-                         settings.desk(stack, self._folder, self._made, "council"))  # fmt: skip
-        self._screen.figures(desk=f"http://127.0.0.1:{port}  sign in: duty / {settings.PASSWORD}")
+    def _open_desks(self, stack: Stack) -> None:
+        """A desk at each agency, where names return; its users sign in."""
+        for agency in partnership.AGENCIES:
+            port = free_port()
+            self._crew.start(f"desk-{agency}", ("desk", "--port", str(port)),
+                             settings.desk(stack, self._folder, self._made, agency))  # fmt: skip
+            self._desks[agency] = f"http://127.0.0.1:{port}"
+        self._screen.figures(desk=f"{self._desks['council']}  sign in: duty / {settings.PASSWORD}")
+
+    def _stay(self) -> None:
+        """Leave the desks open on the story until the newcomer ends it; time goes on as on the wall."""
+        self._clock.turn(END_MS + DAY_MS, 1.0)
+        self._screen.phase("the year is over; the desks stay open")
+        self._screen.say(tour.text(self._desks, settings.PASSWORD))
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                self._crew.check(most_restarts=5)
+                time.sleep(1)
 
     def _progress(self, listener: Listener) -> str:
         """Show what came since the last look; returns the phase."""

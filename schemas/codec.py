@@ -195,6 +195,12 @@ def encode(name: str, message: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
+def claimed(data: bytes) -> str:
+    """Name of the schema that a frame says it is of, unread; empty where it is none of ours."""
+    known = _BY_ID.get(int.from_bytes(data[1:FRAME_BYTES], "big")) if len(data) > FRAME_BYTES else None
+    return known.name if known is not None else ""
+
+
 def decode(data: bytes, allowed: frozenset[str], *, max_bytes: int = MESSAGE_MAX_BYTES) -> tuple[str, dict[str, Any]]:
     """Read a frame, refusing whatever is not exactly one message of an allowed schema.
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypedDict
 
+SNOOZE_MAX_MS: Final = 92 * 24 * 3_600_000  # nobody is put off for more than a quarter
 NAMES: Final = ("register", "rules", "model", "linkage", "protocols", "excused", "golive")
+
+Action = Literal[
+    "acknowledge", "assign", "snooze", "act", "close", "dispute_link", "dispute_score", "must_link", "cannot_link"
+]
+Verdict = Literal["none", "true_positive", "false_positive"]
 
 
 class Approval(TypedDict):
@@ -33,14 +39,11 @@ class Response(TypedDict):
     agency: str
     team: str
     user: str
-    action: Literal[
-        "acknowledge", "assign", "snooze", "act", "close", "dispute_link", "dispute_score",
-        "must_link", "cannot_link",
-    ]  # fmt: skip
+    action: Action
     alert_id: str
     records: list[bytes]
     until_at: int | None
-    verdict: Literal["none", "true_positive", "false_positive"]
+    verdict: Verdict
     decided_at: int
 
 

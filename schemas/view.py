@@ -10,7 +10,7 @@ from schemas.alert import AlertFactor, FeedLag
 class View(TypedDict):
     """See avro/view.avsc. `body` is JSON by kind."""
 
-    kind: Literal["household", "link", "insight", "freshness", "model", "suggestion", "control"]
+    kind: Literal["household", "link", "insight", "freshness", "model", "suggestion", "control", "request", "lookup"]
     key: str
     as_of_at: int
     body: str | None

@@ -1,7 +1,7 @@
 """What follows from a change: links, presence notices, scores, alerts, views.
 
 Decides the order in which the pure packages are asked, and which of their answers leave. The answers themselves are
-theirs: streams/linkage, streams/presence, streams/alerting, streams/insights.
+theirs: streams/linkage, streams/presence, streams/alerting; the tables of the week are streams/weekly.py's.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-import msgspec
-
 from schemas.alert import MOVED, OUT_OF_HOURS, UNREAD
 from schemas.profile import Profile as WireProfile
-from streams import demand, figures, insights, reviewing
+from streams import figures, reviewing, weekly
 from streams.alerting.grouping import parted
 from streams.alerting.notice import Notice
 from streams.linkage.graph import Kind, LinkDelta
@@ -25,6 +23,7 @@ from streams.risk.contribution import Contribution
 SHOWN_STEP_PPM: Final = 5_000  # a smaller move of a score is not published again
 HANDED: Final = {UNREAD: "unread", OUT_OF_HOURS: "copied", MOVED: "moved"}
 """Corrections by which an alert comes to another team, as they are counted."""
+PAIR: Final = 2
 LINK_ACTIONS: Final[dict[str, Kind]] = {"must_link": "must", "cannot_link": "cannot"}
 
 
@@ -130,7 +129,7 @@ def respond(p: Partnership, now: int, agency: str, response: Any) -> str:
         return "duplicate"
     if kind := LINK_ACTIONS.get(response["action"]):
         _assert_pair(p, agency, response, kind, now)
-    elif p.watch.respond(response, now) is not None:
+    elif _disputes_another(p, agency, response) or p.watch.respond(response, now) is not None:
         raise ValueError("bad_response")
     p.tables["responses"][response["response_id"]] = now
     return "applied"
@@ -146,9 +145,16 @@ def _assert_pair(p: Partnership, agency: str, response: Any, kind: Kind, now: in
     _follow(p, p.links.assert_pair(one, other, kind), "assertion", now, None)
 
 
+def _disputes_another(p: Partnership, agency: str, response: Any) -> bool:
+    """Whether a disputed link is said to be of a record that is not the agency's own."""
+    rids = response["records"] if response["action"] == "dispute_link" else ()
+    known = [p.tables["records"].get(rid) for rid in rids]
+    return len(rids) > PAIR or any(record is None or record.agency != agency for record in known)
+
+
 def _own_pair(p: Partnership, agency: str, records: list[bytes]) -> tuple[bytes, bytes]:
     known = [p.tables["records"].get(rid) for rid in records]
-    if len(records) != 2 or any(record is None or record.agency != agency for record in known):
+    if len(records) != PAIR or any(record is None or record.agency != agency for record in known):
         raise ValueError("bad_response")
     return records[0], records[1]
 
@@ -173,11 +179,7 @@ def advance(p: Partnership, now: int, *, tick: bool) -> None:
     figures.tell(p, now)
     if tick:
         _tell_feeds(p, now)
-        _tell_caseload(p, now)
-        if (table := reviewing.quality(p, now)) is not None:
-            p.tell("insight:links", msgspec.json.decode(table), now)
-        if (table := demand.table(p, now)) is not None:
-            p.tell("insight:demand", msgspec.json.decode(table), now)
+        weekly.tell(p, now)
 
 
 def _say(p: Partnership, notices: Iterable[Notice]) -> None:
@@ -259,18 +261,3 @@ def _tell_model(p: Partnership, now: int) -> None:
     if current != p.model_told:
         p.model_told = current
         p.tell("model:score", {"phase": current[0], "version": current[1], "stage": current[2]}, now)
-
-
-def _tell_caseload(p: Partnership, now: int) -> None:
-    """Once a week, in aggregate, small numbers suppressed."""
-    table = p.tables["insights"]
-    if p.watch.phase != "live" or not insights.due(table.get("caseload"), now):
-        return
-    counts: dict[tuple[str, str], int] = {}
-    for members in p.children():
-        statuses = [spell for rid in members for spell in p.spells(rid)]
-        level = insights.level(statuses, now)
-        for kind in {p.kind(rid) for rid in members}:
-            counts[kind, level] = counts.get((kind, level), 0) + 1
-    published = table["caseload"] = insights.publish(table.get("caseload"), counts, now)
-    p.tell("insight:caseload", msgspec.json.decode(insights.body(published)), now)

@@ -22,6 +22,10 @@ AHEAD_MAX_MS: Final = 366 * 24 * 3600 * 1000  # what is signed for later than a 
 AHEAD_MAX_PER_NAME: Final = 8  # versions of one control that wait
 REFUSED_KEPT: Final = 5  # newest refusals of a name that are kept to be shown
 REASON_MAX_CHARS: Final = 200
+TOLD_WHOLE: Final = ("rules",)
+"""Controls whose body every agency is told: lines, budget, teams and hours, no secret and nobody's name. The register
+holds keys and a linkage model is long: neither is told."""
+BODY_TOLD_MAX_BYTES: Final = 64 * 1024  # escaped, far below what a message may have
 NEVER: Final = 1 << 62
 ORDER: Final = ("register", "rules", "linkage")
 """Controls that something acts on; of one moment, in this order: rules speak of the register's teams."""
@@ -155,7 +159,7 @@ class Controls:
         return sorted({*self._in_force, *self._refused, *(one.name for one in self._waiting())})
 
     def shown(self, name: str) -> dict[str, Any]:
-        """What governance is told about a control: no body, only versions, times and reasons of ours."""
+        """What governance is told about a control: versions, times, reasons of ours; of some the body in force."""
         held = self._in_force.get(name)
         waiting = sorted((one.row.effective_at, one.row.version) for one in self._waiting() if one.name == name)
         return {
@@ -163,6 +167,7 @@ class Controls:
             "in_force": held and {"version": held.version, "effective_at": held.effective_at},
             "waiting": [{"version": version, "effective_at": at} for at, version in waiting],
             "refused": [msgspec.structs.asdict(refusal) for refusal in self._refused.get(name, ())],
+            **({"body": _told(held)} if name in TOLD_WHOLE else {}),
         }
 
     def _check_signed(self, message: Mapping[str, Any], governance: Mapping[str, bytes]) -> None:
@@ -198,6 +203,12 @@ class Controls:
 
     def _look_ahead(self) -> None:
         self.next_at = min((row.effective_at for row in self._ahead.values()), default=NEVER)
+
+
+def _told(held: ControlRow | None) -> str | None:
+    """A body as it was signed; None where there is none or it is too long."""
+    fits = held is not None and len(msgspec.json.encode(held.body)) <= BODY_TOLD_MAX_BYTES
+    return held.body if held is not None and fits else None
 
 
 def _key(name: str, version: int) -> str:

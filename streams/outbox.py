@@ -111,12 +111,31 @@ class JoinsOut(msgspec.Struct, frozen=True, array_like=True):
 
 
 class RowOut(msgspec.Struct, frozen=True, array_like=True):
-    """A row of every agency's view: freshness, model, insights."""
+    """A row of an agency's view: freshness, model, insights, controls, requests; without a body it is gone."""
 
     kind: str
     key: str
     as_of_at: int
-    body: str
+    body: str | None
+
+
+class MatchOut(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One person whom a look-up found: household, the asking agency's own records, who holds any, milli-bits."""
+
+    household: bytes
+    own: tuple[bytes, ...]
+    agencies: tuple[str, ...]
+    link: int
+
+
+class LookupOut(msgspec.Struct, frozen=True, array_like=True):
+    """What a look-up found, for the agency that asked, and its rung."""
+
+    key: str
+    found_at: int
+    expires_at: int
+    rung: int
+    matches: tuple[MatchOut, ...] = ()
 
 
 class LinkOut(msgspec.Struct, frozen=True, array_like=True):
@@ -162,8 +181,8 @@ class Cutter:
     def __init__(self, entity_key: bytes) -> None:
         self._entity_key = entity_key
         self._cuts: dict[str, Callable[[Out], Message]] = {
-            "alert": self._alert, "presence": self._presence, "view": self._view, "link": self._link,
-            "dead_letter": self._dead_letter,
+            "alert": self._alert, "presence": self._presence, "view": self._view, "lookup": self._lookup,
+            "link": self._link, "dead_letter": self._dead_letter,
         }  # fmt: skip
         self._manifold: dict[str, Callable[[Out], list[Message]]] = {
             "household": self._household, "suggestion": self._suggestion, "joins": self._joins,
@@ -292,6 +311,21 @@ class Cutter:
     def _view(self, out: Out) -> Message:
         body = msgspec.msgpack.decode(out.body, type=RowOut)
         return self._row(out.to, body.kind, body.key, body.as_of_at, body.body)
+
+    def _lookup(self, out: Out) -> Message:
+        body = msgspec.msgpack.decode(out.body, type=LookupOut)
+        fields = {"found_at": body.found_at, "expires_at": body.expires_at,
+                  "matches": [self._match(out.to, match, body.rung) for match in body.matches]}  # fmt: skip
+        return self._row(out.to, "lookup", body.key, body.found_at, msgspec.json.encode(fields).decode())
+
+    def _match(self, agency: str, match: MatchOut, rung: int) -> dict[str, Any]:
+        fields: dict[str, Any] = {"household": self.entity_id(agency, match.household),
+                                  "records": [rid.hex() for rid in match.own]}  # fmt: skip
+        if rung >= RUNG_AGENCIES:
+            fields["agencies"] = match.agencies
+        if rung >= RUNG_SUMMARY:
+            fields["strength_milli"] = match.link
+        return fields
 
     def _row(self, agency: str, kind: str, key: str, as_of_at: int, text: str | None) -> Message:
         value = codec.encode("view", {"kind": kind, "key": key, "as_of_at": as_of_at, "body": text})

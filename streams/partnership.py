@@ -33,13 +33,12 @@ from streams.linkage.review import About, Suggestions
 from streams.outbox import RefusedOut, RowOut
 from streams.presence.directory import Directory
 from streams.presence.directory import Team as PresenceTeam
-from streams.records import Feed, Record, SealedKey, Version, share
+from streams.records import REQUEST_SPECS, Feed, Record, SealedKey, Version, share
 from streams.risk.contribution import Contribution, Profile
 from streams.risk.foresight import FORESIGHT_SPECS
 from streams.state import Out, Spec, Tables
 
 ORPHAN_MS: Final = topology.RETENTION_S * 1000  # an event waits this long for its record
-
 
 SPECS: Final[tuple[Spec, ...]] = (
     Spec("controls", ControlRow),
@@ -62,6 +61,8 @@ SPECS: Final[tuple[Spec, ...]] = (
     *FORESIGHT_SPECS,
     *insights.DEMAND_SPECS,
     *FIGURE_SPECS,
+    *REQUEST_SPECS,
+    *insights.WEEKLY_SPECS,
 )
 
 _pack = msgspec.msgpack.Encoder().encode

@@ -13,7 +13,7 @@ from schemas import codec, control, crypto
 from schemas.envelope import Envelope, associated_data, key_statement
 from schemas.event import FACTORS_MAX, OUTCOMES
 from schemas.profile import AGE_BANDS, STATUSES, STATUSES_MAX
-from streams import assess, governing, registers
+from streams import assess, governing, lookups, registers, requests
 from streams.linkage import identity as encodings
 from streams.partnership import Partnership
 from streams.records import NO_VERSION, Feed, Record, SealedKey
@@ -25,7 +25,7 @@ FUTURE_MAX_MS: Final = 1 * DAY_MS  # clocks of sources differ; more is a wrong d
 LATE_MS: Final = 7 * DAY_MS  # behind the newest of its feed: still applied exactly, counted as late
 WAITING_MAX_PER_AGENCY: Final = 50_000  # events kept for records not yet known; 28 days at most
 
-_OUTSIDE: Final = frozenset({"envelope", "control", "response"})
+_OUTSIDE: Final = frozenset({"envelope", "control", "response", "request", "lookup"})
 _LANE_MESSAGE: Final = {"identity": "identity", "profile": "profile", "event": "event",
                         "heartbeat": "heartbeat", "live": "live"}  # fmt: skip
 _INSIDE: Final = {lane: frozenset({name}) for lane, name in _LANE_MESSAGE.items()}
@@ -56,7 +56,7 @@ def receive(p: Partnership, now: int, origin: str, body: bytes) -> None:
         elif name == "control":
             p.count("", _control(p, now, message))
         else:
-            p.count(agency, _response(p, now, agency, message))
+            p.count(agency, _FROM_DESKS[name](p, now, agency, message))
     except (codec.Rejected, Refused) as error:
         p.refuse(agency, origin, error.reason, body, now)
 
@@ -227,6 +227,27 @@ def _response(p: Partnership, now: int, agency: str, response: Any) -> str:
         return assess.respond(p, now, agency, response)
     except ValueError as error:
         raise Refused(str(error)) from None
+
+
+def _request(p: Partnership, now: int, agency: str, request: Any) -> str:
+    if not agency:
+        raise Refused("unknown_agency")
+    try:
+        return requests.request(p, now, agency, request)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+
+
+def _lookup(p: Partnership, now: int, agency: str, lookup: Any) -> str:
+    if not agency:
+        raise Refused("unknown_agency")
+    try:
+        return lookups.lookup(p, now, agency, lookup)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+
+
+_FROM_DESKS: Final = {"response": _response, "request": _request, "lookup": _lookup}
 
 
 def _control(p: Partnership, now: int, message: Any) -> str:

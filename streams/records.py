@@ -1,4 +1,4 @@
-"""Rows about records and feeds: what the platform keeps of an agency's record besides its encodings.
+"""Rows about records, feeds, requests and look-ups: what the platform keeps of an agency besides its encodings.
 
 Decides the shape of those rows and when a version supersedes another. Does not link, score or alert.
 """
@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from streams.risk.contribution import Profile
+from streams.state import Spec
 
 Version = tuple[int, int, int]
 """Source epoch, position, sequence: greater supersedes, equal is a duplicate."""
@@ -74,3 +75,36 @@ class SealedKey(msgspec.Struct, frozen=True, array_like=True, gc=False):
     agency: str
     day: str
     sealed: bytes
+
+
+class Asked(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An open request of one agency to another, under its id: streams/requests.py.
+
+    Attributes:
+        agency: Who asks.
+        asked: Who is asked, and was told.
+        expires_at: When it is taken back (ms).
+    """
+
+    agency: str
+    asked: str
+    expires_at: int
+
+
+class Looked(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A look-up of one agency, under its id: streams/lookups.py. Nothing of whom it was about.
+
+    Attributes:
+        agency: Whose.
+        asked_at: received_at (ms).
+        expires_at: When the answer is taken back (ms).
+        told: The answer is on the agency's view.
+    """
+
+    agency: str
+    asked_at: int
+    expires_at: int
+    told: bool = True
+
+
+REQUEST_SPECS: Final = (Spec("requests", Asked), Spec("lookups", Looked))

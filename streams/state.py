@@ -116,9 +116,10 @@ class Out(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One output of `step`, uncut: the publisher cuts it to the receiver's protocol.
 
     Attributes:
-        kind: `alert`, `presence`, `household`, `suggestion`, `joins`, `view`, `link` or
+        kind: `alert`, `presence`, `household`, `suggestion`, `joins`, `view`, `lookup`, `link` or
             `dead_letter`.
-        to: Team for alert and presence, agency for view and dead_letter, else empty: the body says who reads it.
+        to: Team for alert and presence, agency for view, lookup and dead_letter, else empty: the body says who
+            reads it.
         partnership: Partnership.
         body: msgpack of the message by kind; see streams/outbox.py.
     """

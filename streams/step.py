@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from schemas import codec
-from streams import assess, governing, receive
+from streams import assess, governing, lookups, receive, requests
 from streams.gauges import read
 from streams.keys import Keyring
 from streams.linkage.model import LinkModel, shipped_model
@@ -101,9 +101,16 @@ def apply(state: State, entries: Sequence[bytes]) -> tuple[list[Change], list[Ou
                 governing.advance(partnership, now)
                 assess.advance(partnership, now, tick=True)
                 governing.tell_holidays(partnership, now)
+                requests.advance(partnership, now)
+                lookups.advance(partnership, now)
                 outbox += partnership.take_outbox()
             continue
         partnership = touched[message["partnership"]] = state.partnership(message["partnership"])
+        if codec.claimed(message["body"]) == "lookup":  # a question: nothing is due sooner because it was asked
+            now = lookups.time(partnership, message["received_at"])
+            receive.receive(partnership, now, message["origin"], message["body"])
+            outbox += partnership.take_outbox()
+            continue
         now = partnership.time(message["received_at"])
         governing.advance(partnership, now)
         receive.receive(partnership, now, message["origin"], message["body"])

@@ -19,6 +19,7 @@ from bridge.normalise import Person, normalise
 from bridge.pseudonym import Pseudonymiser
 from bridge.seal import Sealer
 from schemas import codec, control, crypto
+from schemas.lookup import VALID_S, Lookup, seal_info, statement
 from streams.keys import Keyring
 from streams.state import pack_delta
 from streams.step import State, make_machine
@@ -88,8 +89,8 @@ class Smalltown:
         """A signed control as a journal entry; it takes effect as it comes unless told otherwise."""
         text = json.dumps(body, sort_keys=True)
         when = at if effective_at is None else effective_at
-        statement = control.statement(NAME, name, version, when, text)
-        approvals = [{"approver": signer, "signature": crypto.sign(_private(self._folder, signer), statement)}
+        said = control.statement(NAME, name, version, when, text)
+        approvals = [{"approver": signer, "signature": crypto.sign(_private(self._folder, signer), said)}
                      for signer in signers]  # fmt: skip
         message = {"partnership": NAME, "name": name, "version": version, "effective_at": when, "body": text,
                    "approvals": approvals}  # fmt: skip
@@ -147,6 +148,29 @@ class Smalltown:
                    "team": team, "user": "u1", "action": action, "alert_id": "", "records": [], "until_at": None,
                    "verdict": "none", "decided_at": at, **more}  # fmt: skip
         return entry(topology.RESPONSES.name.format(agency=agency), codec.encode("response", message), at)
+
+    def request(self, agency: str, asked: str, at: int, **more: Any) -> bytes:
+        """What one agency's first team asks of another: who it is, for three days, unless told otherwise."""
+        self._position += 1
+        team = next(name for name, entry in self.register()["teams"].items() if entry["agency"] == agency)
+        message = {"request_id": self._position.to_bytes(16, "big"), "partnership": NAME, "agency": agency,
+                   "team": team, "user": "u1", "asked": asked, "kind": "identity", "alert_id": "", "records": [],
+                   "purpose": "identify", "basis": "duty", "requested_at": at, "expires_at": at + 3 * DAY_MS,
+                   **more}  # fmt: skip
+        return entry(topology.REQUESTS.name.format(agency=agency), codec.encode("request", message), at)
+
+    def lookup(self, agency: str, who: Person, at: int, sealed: bytes | None = None, **more: Any) -> bytes:
+        """One agency's first team looks somebody up, for safeguarding, and the answer is there for a quarter hour."""
+        self._position += 1
+        team = next(name for name, entry in self.register()["teams"].items() if entry["agency"] == agency)
+        message: Lookup = {"lookup_id": self._position.to_bytes(16, "big"), "partnership": NAME, "agency": agency,
+                           "team": team, "user": "u1", "purpose": "safeguarding", "sealed": b"", "requested_at": at,
+                           "expires_at": at + VALID_S * 1000, "signature": b"", **more}  # fmt: skip
+        plain = codec.encode("identity", self._encoders[agency].identity(who))
+        held = self.keys[agency]
+        message["sealed"] = sealed or crypto.hpke_seal(held.platform_public, plain, seal_info(message))
+        message["signature"] = more.get("signature", crypto.sign(held.sign_private, statement(message)))
+        return entry(topology.REQUESTS.name.format(agency=agency), codec.encode("lookup", message), at)
 
     def heartbeat(self, agency: str, at: int) -> bytes:
         """The source is alive."""

@@ -20,6 +20,7 @@ ROLES = ("social_worker", "supervisor", "police_officer", "nurse", "governance",
 """What a user does. A role opens pages, such as the governance page; only a protocol opens information."""
 PASSWORD_MAX_CHARS = 256  # longer is refused before any hashing
 
+LEFT = "somebody who has left"
 LISTS = ("teams", "roles", "protocols")
 
 _hasher = PasswordHasher(time_cost=3, memory_cost=19 * 1024, parallelism=1)  # 19 MiB: OWASP's floor for argon2id
@@ -98,6 +99,16 @@ class Accounts:
         """The account of a user id as it is now: a user taken out of the file is out at once."""
         self._refresh()
         return next((account for account in self._by_login.values() if account.user == user), None)
+
+    def of_team(self, team: str) -> list[Account]:
+        """Accounts of a team as they are now, by name."""
+        self._refresh()
+        return sorted((one for one in self._by_login.values() if team in one.teams), key=lambda one: one.name)
+
+    def name(self, user: str) -> str:
+        """The name that colleagues know a user id by."""
+        account = self.user(user)
+        return account.name if account else LEFT
 
     def _refresh(self) -> None:
         try:

@@ -28,11 +28,16 @@ from bridge.desk.access import routes as access
 from bridge.desk.audit import AuditDown
 from bridge.desk.cases import routes as cases
 from bridge.desk.desk import HERE, Desk, SignedOut, render
+from bridge.desk.duty import routes as duty
+from bridge.desk.exchange import routes as exchange
 from bridge.desk.forms import OldForm, same_origin
 from bridge.desk.limits import TooMany
-from bridge.desk.oversight import governance
+from bridge.desk.lookup import routes as lookup
+from bridge.desk.oversight import controls_routes, governance
+from bridge.desk.tables import routes as tables
 
 BODY_MAX_BYTES: Final = 16 * 1024  # no form of the desk comes near
+LENGTH_MAX_CHARS: Final = 20  # digits of a length that is read as a number at all
 STATIC: Final = "/static"
 STATIC_CACHE: Final = "public, max-age=600"  # no more: a new version's pages come with a new version's files soon
 HEADERS: Final = {
@@ -101,7 +106,7 @@ class Guard:
     def _refuses(self, scope: Scope) -> HTTPException | None:
         headers = Headers(scope=scope)
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > BODY_MAX_BYTES:
+        if not length.isdecimal() or len(length) > LENGTH_MAX_CHARS or int(length) > BODY_MAX_BYTES:
             return HTTPException(413)
         if not same_origin(scope["method"], headers, self.https):
             return HTTPException(403)
@@ -178,15 +183,18 @@ def build(desk: Desk, lifespan: Lifespan | None = None) -> Starlette:
         Route("/inbox/{team}/stream", views.stream),
         Route("/presence/{team}", views.presence),
         Route("/alerts/{alert_id}", views.alert),
-        Route("/alerts/{alert_id}/acknowledge", views.acknowledge, methods=["POST"]),
         Route("/demand", views.demand),
-        Route("/controls", views.controls),
         Route("/model", views.model),
         Route("/suggestions", suggestions.suggestions),
         Route("/suggestions/{suggestion_id}", suggestions.decide, methods=["POST"]),
+        *duty.ROUTES,
         *cases.ROUTES,
         *access.ROUTES,
+        *tables.ROUTES,
         *governance.ROUTES,
+        *controls_routes.ROUTES,
+        *exchange.ROUTES,
+        *lookup.ROUTES,
         Route("/healthz", healthz),
         Mount(STATIC, StaticFiles(directory=HERE / "static")),
     ]

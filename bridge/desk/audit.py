@@ -12,8 +12,9 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 ZERO = "0" * 64
@@ -61,7 +62,12 @@ class Audit:
         """Hash of the last line."""
         return self._head
 
-    def record(self, user: str, action: str, subjects: tuple[str, ...], **facts: str | int) -> str:
+    def mark(self) -> tuple[int, str]:
+        """How many lines there are, and the hash of the last."""
+        with self._lock:
+            return self._number, self._head
+
+    def record(self, user: str, action: str, subjects: tuple[str, ...], **facts: str | int) -> int:
         """Append one line and wait until it is on disk.
 
         Args:
@@ -71,7 +77,7 @@ class Audit:
             facts: More closed words, such as the team.
 
         Returns:
-            Hash of the line, to refer to it by.
+            Number of the line.
 
         Raises:
             AuditDown: It could not be written; then nothing may be answered.
@@ -91,7 +97,7 @@ class Audit:
                 message = "the audit cannot be written"
                 raise AuditDown(message) from None
             self._number, self._head = self._number + 1, digest
-            return digest
+            return self._number
 
     def broken(self) -> Break | None:
         """The first break of the chain, walked on from where the last call of this process ended."""
@@ -193,12 +199,7 @@ def _backwards(path: Path, before: int) -> Iterator[tuple[int, bytes]]:
             yield 0, rest
 
 
-def verify(path: Path) -> Break | None:
-    """The first break of the chain, or None where it holds from the first line to the last."""
-    return _walk(path, START)[0]
-
-
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """How far a chain was walked: bytes, lines, and the hash of the last."""
 
     byte: int
@@ -206,10 +207,24 @@ class _Place(NamedTuple):
     head: str
 
 
-START = _Place(0, 0, ZERO)
+START = Place(0, 0, ZERO)
+NO_HEADS: Mapping[int, str] = MappingProxyType({})
 
 
-def _walk(path: Path, place: _Place) -> tuple[Break | None, _Place]:
+def verify(path: Path, heads: Mapping[int, str] = NO_HEADS) -> Break | None:
+    """The first break of the chain, or None where it holds from the first line to the last.
+
+    Args:
+        path: Audit file.
+        heads: Hashes by number of line as they were known outside this file: who writes all of it anew makes a
+            chain that holds, and cannot make it end in these.
+    """
+    found, place = _walk(path, START, heads)
+    beyond = min((line for line in heads if line > place.number), default=0)
+    return found or (Break(beyond, "was handed out and is gone") if beyond else None)
+
+
+def _walk(path: Path, place: Place, heads: Mapping[int, str] = NO_HEADS) -> tuple[Break | None, Place]:
     """Walk on from a place; the first break, and where the walk ended."""
     byte, number, head = place
     with path.open("rb") as file:
@@ -225,8 +240,10 @@ def _walk(path: Path, place: _Place) -> tuple[Break | None, _Place]:
                 return Break(number, "does not follow the line before it"), place
             if _hash(entry) != digest:
                 return Break(number, "was changed"), place
+            if heads.get(number, digest) != digest:
+                return Break(number, "is not the line whose hash was handed out"), place
             byte, head = byte + len(line), digest
-            place = _Place(byte, number, head)
+            place = Place(byte, number, head)
     return None, place
 
 

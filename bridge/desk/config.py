@@ -6,7 +6,7 @@ Decides which settings exist and that a wrong one is named. Opens nothing but th
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -14,6 +14,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from bridge.config import ConfigError, Kafka
+from schemas.exchange import REQUEST_MAX_MS
+from schemas.lookup import VALID_MAX_MS, VALID_S
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
@@ -39,6 +41,22 @@ class Team(_Model):
 
     name: str
     kafka: Kafka
+
+
+class Exchange(_Model):
+    """Disclosure between agencies.
+
+    Attributes:
+        partners: The other agencies' public keys, see bridge/desk/exchange/partners.py.
+        kept: What was asked and answered, sealed; made where it is absent.
+        valid_s: How long a request is open.
+        keep_days: How long requests and answers are kept.
+    """
+
+    partners: Path
+    kept: Path
+    valid_s: int = Field(default=3 * 24 * 3600, gt=0, le=REQUEST_MAX_MS // 1000)
+    keep_days: int = Field(default=365, gt=0)
 
 
 class Assessing(_Model):
@@ -96,6 +114,19 @@ def encrypted(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 
 
+class Governing(_Model):
+    """An agency at whose desk information governance changes controls.
+
+    Attributes:
+        kafka: Brokers, and the principal that writes controls and drafts: `governance`.
+        approver_keys: User id -> file of that person's private key, readable by its owner alone. It signs only in
+            that user's own session, after a step up.
+    """
+
+    kafka: Kafka
+    approver_keys: dict[str, Path] = Field(min_length=1)
+
+
 class Config(_Model):
     """Settings of `sightline desk`.
 
@@ -119,6 +150,10 @@ class Config(_Model):
         audit: Audit file, appended to.
         secret_file: Signs session cookies; made at the first start.
         clock: Partnership clock of a demonstration; wall time where absent.
+        governance: Change of controls; absent where this desk changes none.
+        profile: Of the encodings, as at the bridge: a look-up is encoded as its records are.
+        lookup_valid_s: How long the answer to a look-up is there, in partnership time.
+        exchange: Disclosure between agencies; absent where this desk asks and answers nothing.
         hosts: Host names the desk answers to.
         https: Cookies are sent over TLS only; off for a demonstration on the loopback.
         idle_s: A session ends after so many seconds without a page.
@@ -147,6 +182,10 @@ class Config(_Model):
     audit: Path
     secret_file: Path
     clock: Path | None = None
+    profile: Literal["default", "strict"] = "default"
+    lookup_valid_s: int = Field(default=VALID_S, gt=0, le=VALID_MAX_MS // 1000)
+    exchange: Exchange | None = None
+    governance: Governing | None = None
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     https: bool = True
     idle_s: int = Field(default=30 * 60, gt=0)
@@ -205,8 +244,17 @@ def _resolved(config: Config, folder: Path) -> Config:
         for name, team in config.teams.items()
     }
     kafka = _against(folder, config.kafka, "password_file", "ca_file")
+    exchange = _against(folder, config.exchange, "partners", "kept") if config.exchange else None
     oidc = _against(folder, config.oidc, "client_secret_file", "ca_file") if config.oidc else None
-    return _against(folder, config, *own).model_copy(update={"teams": teams, "kafka": kafka, "oidc": oidc})
+    governance = _governing(folder, config.governance) if config.governance else None
+    changed = {"teams": teams, "kafka": kafka, "exchange": exchange, "oidc": oidc, "governance": governance}
+    return _against(folder, config, *own).model_copy(update=changed)
+
+
+def _governing(folder: Path, governing: Governing) -> Governing:
+    keys = {user: folder / file for user, file in governing.approver_keys.items()}
+    kafka = _against(folder, governing.kafka, "password_file", "ca_file")
+    return governing.model_copy(update={"kafka": kafka, "approver_keys": keys})
 
 
 def _against(folder: Path, model: _M, *names: str) -> _M:

@@ -22,9 +22,12 @@ from bridge.desk.access.records import Records
 from bridge.desk.accounts import Account, Accounts
 from bridge.desk.audit import Audit
 from bridge.desk.config import Config
+from bridge.desk.exchange.open import Exchange
 from bridge.desk.inbox import Reader
+from bridge.desk.lookup.seek import Seeker
 from bridge.desk.names import Names
 from bridge.desk.oidc import Provider
+from bridge.desk.oversight.controls_keys import Governance
 from bridge.desk.respond import Responder
 from bridge.desk.sessions import Session, Sessions
 
@@ -33,13 +36,17 @@ FORM_COOKIE: Final = "sightline_form"
 NAV: Final = (
     ("children", "/children/{team}", "My children", ()),
     ("presence", "/presence/{team}", "Presence", ()),
+    ("handover", "/handover/{team}", "Handover", ()),
+    ("challenges", "/challenges", "Challenges", ("governance", "supervisor")),
+    ("look-up", "/look-up", "Look up", ()),
     ("suggestions", "/suggestions", "Suggested links", ()),
-    ("demand", "/demand", "Demand", ()),
+    ("requests", "/requests", "Requests", ()),
+    ("insights", "/insights", "Insights", ()),
     ("controls", "/controls", "Controls", ()),
-    ("model", "/model", "Model", ()),
     ("governance", "/governance", "Governance", ("governance",)),
 )
 """Pages beside the inboxes: name, address, words, and the roles that see it; none: everybody."""
+OF_TEAMS: Final = ("presence", "handover", "suggestions", "requests")  # those that need a team
 FLOW_COOKIE: Final = "sightline_flow"
 STALE_MS: Final = 15_000  # a feed that has not read for so long is called interrupted
 HERE: Final = Path(__file__).parent
@@ -77,7 +84,10 @@ class Desk:
         responder: Sends decisions.
         now: Partnership time, ms.
         wall: Wall time, ms.
+        exchange: What is asked of other agencies and answered; None where this desk has none.
         provider: The agency's identity provider, where it has one.
+        governance: What controls are changed with, where this agency does so.
+        seeker: Sends look-ups; None where this desk sends none.
     """
 
     config: Config
@@ -91,7 +101,10 @@ class Desk:
     responder: Responder
     now: Callable[[], int]
     wall: Callable[[], int]
+    exchange: Exchange | None = None
     provider: Provider | None = None
+    governance: Governance | None = None
+    seeker: Seeker | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +161,11 @@ def has_role(user: User, *roles: str) -> None:
     """
     if not set(roles) & set(user.account.roles):
         raise HTTPException(404)
+
+
+def lookup_purposes(desk: Desk, user: User) -> frozenset[str]:
+    """For what a user may look somebody up: purposes of those of their protocols that a look-up opens."""
+    return frozenset(one.purpose for one in desk.book.assigned(user.account.protocols) if "lookup" in one.relations)
 
 
 async def limit(desk: Desk, name: str, user: User, count: int, per_s: int) -> None:
@@ -218,7 +236,10 @@ async def frame(request: Request, user: User, team: str) -> dict[str, Any]:
         "nav": [
             (name, address.format(team=team), text + counts.get(name, ""))
             for name, address, text, roles in NAV
-            if (not roles or set(roles) & set(user.account.roles)) and (team or "{team}" not in address)
+            if (not roles or set(roles) & set(user.account.roles))
+            and (team or name not in OF_TEAMS)
+            and (name != "requests" or desk.exchange)
+            and (name != "look-up" or (team and lookup_purposes(desk, user)))
         ],
     }
 

@@ -5,6 +5,8 @@ Decides wording and order only. Takes cut rows (bridge/desk/rungs.py). Pure.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -36,12 +38,14 @@ class Suggested:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two records of one person, and what says so."""
+    """Two records of one person, and what says so; `own`: how many of the two are the agency's."""
 
     agencies: str
     why: str
     compared: tuple[str, ...] = ()
     people: tuple[Named, ...] = ()
+    id: str = ""
+    own: int = 0
 
 
 def suggested(cut: Mapping[str, Any], names: Mapping[bytes, Named], config: Config, now: int) -> Suggested:
@@ -81,6 +85,17 @@ def pairs(cut: Mapping[str, Any], names: Mapping[bytes, Named], config: Config) 
     return tuple(tuple(_pair(pair, names, config) for pair in person) for person in cut.get("people", ()))
 
 
+def pair_id(pair: Mapping[str, Any]) -> str:
+    """By what a page and its form mean the same pair; another where what holds it together has changed."""
+    said = json.dumps(pair, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def find_pair(cut: Mapping[str, Any], of: str) -> Mapping[str, Any] | None:
+    """The pair of an id, where the user sees it."""
+    return next((pair for person in cut.get("people", ()) for pair in person if pair_id(pair) == of), None)
+
+
 def own_records(row: Mapping[str, Any]) -> tuple[bytes, ...]:
     """Own record pseudonyms of a suggestion or a pair."""
     return tuple(bytes.fromhex(record) for record in row.get("records", ()))
@@ -109,4 +124,6 @@ def _pair(pair: Mapping[str, Any], names: Mapping[bytes, Named], config: Config)
         why="A person decided so." if pair["why"] == "asserted" else "",
         compared=() if pair["why"] == "asserted" else compared(pair["evidence"]),
         people=tuple(names[record] for record in own_records(pair) if record in names),
+        id=pair_id(pair),
+        own=len(own_records(pair)),
     )

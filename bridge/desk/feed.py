@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 import redis
@@ -19,7 +19,7 @@ from bridge import logs
 from bridge.clock import wall_ms
 from bridge.config import Kafka
 from bridge.desk.config import Config
-from bridge.desk.inbox import OWN, Writer
+from bridge.desk.inbox import OWN
 from bridge.sources.kafka import batch
 from schemas import codec
 
@@ -28,7 +28,7 @@ POLL_S: Final = 0.1
 BEAT_S: Final = 1.0  # how often a living feed says so
 RETRY_S: Final = 1.0  # pause after a fault
 METADATA_S: Final = 10.0
-READS: Final = frozenset({"alert", "presence", "view"})
+READS: Final = frozenset({"alert", "presence", "view", "preview"})
 
 log = logs.get("desk")
 
@@ -43,12 +43,33 @@ class Feed(Protocol):
         """End, having written what was read."""
 
 
+class Taker(Protocol):
+    """Takes what a feed reads, and remembers how far it read."""
+
+    def offsets(self, name: str, /) -> dict[str, int]:
+        """Next offset by `topic/partition`; empty where nothing is remembered."""
+
+    def alive(self, name: str, at: int, /) -> bool:
+        """Say that the feed read at `at` (wall time, ms); False where it has to start over."""
+
+    def take(self, name: str, kind: str, message: Mapping[str, Any], place: str, next_offset: int, /) -> None:
+        """Take one message together with the place after it."""
+
+    def skip(self, name: str, place: str, next_offset: int, /) -> None:
+        """Pass over a message that could not be read."""
+
+
+class Interrupted(RuntimeError):
+    """What a taker raises where it cannot take now: the feed reads it again later."""
+
+
 class Source(NamedTuple):
-    """What a feed reads: whose it is in the inbox, with whose credentials, from which topics."""
+    """What a feed reads: whose it is in the inbox, with whose credentials, from which topics, of which schemas."""
 
     name: str
     kafka: Kafka
     topics: tuple[str, ...]
+    reads: frozenset[str] = READS
 
 
 def of_team(config: Config, team: str) -> Source:
@@ -58,8 +79,9 @@ def of_team(config: Config, team: str) -> Source:
 
 
 def of_agency(config: Config) -> Source:
-    """The agency's own views, read with the desk's credentials."""
-    return Source(OWN, config.kafka, (topology.VIEWS.name.format(agency=config.agency),))
+    """The agency's own views, and what drafts of rules would have changed where it drafts any: as the desk."""
+    previews = (topology.PREVIEWS.name,) if config.governance else ()
+    return Source(OWN, config.kafka, (topology.VIEWS.name.format(agency=config.agency), *previews))
 
 
 class KafkaFeed:
@@ -67,11 +89,11 @@ class KafkaFeed:
 
     Args:
         source: Which.
-        writer: Inbox.
+        writer: Inbox, or what else takes what it reads.
         recall: Puts back what is not in the topics; called before each reading.
     """
 
-    def __init__(self, source: Source, writer: Writer, recall: Callable[[], None]) -> None:
+    def __init__(self, source: Source, writer: Taker, recall: Callable[[], None] = lambda: None) -> None:
         self._settings: dict[str, Any] = {
             **source.kafka.client(),
             "group.id": f"{source.kafka.username}.desk",  # required by the client; no offset is ever committed there
@@ -82,7 +104,7 @@ class KafkaFeed:
             "fetch.wait.max.ms": 500,  # a fetch that waits answers at once when there is something
             "log_level": 3,
         }
-        self._name, self._topics = source.name, source.topics
+        self._name, self._topics, self._reads = source.name, source.topics, source.reads
         self._writer = writer
         self._recall = recall
         self._stopping = threading.Event()
@@ -102,7 +124,7 @@ class KafkaFeed:
             consumer = Consumer(self._settings)
             try:
                 self._follow(consumer)
-            except (KafkaException, redis.RedisError) as error:
+            except (KafkaException, redis.RedisError, Interrupted) as error:
                 log.warning("feed interrupted", extra={"source": self._name, "cause": type(error).__name__})
                 self._stopping.wait(RETRY_S)
             finally:
@@ -138,7 +160,7 @@ class KafkaFeed:
     def _take(self, topic: str, partition: int, offset: int, value: bytes) -> None:
         place = f"{topic}/{partition}"
         try:
-            name, message = codec.decode(value, READS)
+            name, message = codec.decode(value, self._reads)
         except codec.Rejected as rejected:
             log.error("message cannot be read", extra={"source": topic, "count": offset, "reason": rejected.reason})
             self._writer.skip(self._name, place, offset + 1)

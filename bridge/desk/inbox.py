@@ -17,29 +17,29 @@ import msgspec
 import redis
 import redis.asyncio
 
+import topology
+from bridge.desk import live
+from bridge.desk.duty import deeds
+from bridge.desk.duty.deeds import Deed
+from schemas.alert import MOVED, OUT_OF_HOURS
+
 ALERTS_MAX = 5_000  # alerts kept a team; beyond, closed ones go first, then the oldest
+DEEDS_MAX = 20_000  # things that people did kept a team, about 150 bytes each; beyond, the oldest go
+DEEDS_BATCH = 1_000  # written or dropped at once
 NOTICES_MAX = 500  # presence notices kept a team
 CHANGES_MAX = 1_000  # changes that a dropped page can resume from; one that is further behind reads the list anew
 SUGGESTIONS_MAX = 20_000  # suggestions kept, about 1 kB each; beyond, the weakest go
 LINKS_MAX = 20_000  # households kept whose links are explained; beyond, whichever
-HOUSEHOLDS_MAX = 20_000  # households kept of which something is said; beyond, those that are heading nowhere first
-HOUSEHOLD_KEPT = ("trajectory", "outcomes", "behind", "as_of_at", "records", "score_ppm", "factors", "model")
+HOUSEHOLDS_MAX = 20_000  # households kept, .8 kB each and at most 2; beyond, those that score lowest go first
+HOUSEHOLD_KEPT = ("records", "score_ppm", "factors", "model", "trajectory", "outcomes", "behind", "as_of_at")
 """What a page shows of a household's row."""
-SAMPLE = 16  # households looked at to find one to drop
 KEPT_WHOLE = {"insight": "insights", "control": "controls", "freshness": "freshness"}
 """Kinds of rows of which there are few: where they are kept, by the rest of their key."""
+LOOKUP_KEPT_S = 3600  # an answer is kept here so long at most; the platform takes it back before
 FIGURES = "model:figures"  # the one row of its kind that a page shows
-CLOSED = ("cleared", "retracted")
+CLOSED = deeds.CLOSED
 OWN = "=agency"
 """Stands for a team where something is the whole agency's: no topic, hence no team, can have this name."""
-
-
-class Taken(NamedTuple):
-    """Who acknowledged an alert, and when (wall time, ms)."""
-
-    user: str
-    name: str
-    at: int
 
 
 class Keys(NamedTuple):
@@ -47,7 +47,7 @@ class Keys(NamedTuple):
 
     alerts: str
     notices: str
-    taken: str
+    deeds: str
     offsets: str
     changes: str
     fed: str
@@ -55,12 +55,19 @@ class Keys(NamedTuple):
     ranks: str
     links: str
     households: str
+    scored: str
+    listed: str
     insights: str
     controls: str
     freshness: str
     models: str
+    previews: str
+    lookups: str
     homes: str
     about: str
+
+
+_deed = msgspec.msgpack.Decoder(Deed)
 
 
 def keys(agency: str, team: str) -> Keys:
@@ -98,29 +105,43 @@ class Writer:
 
         Args:
             team: Team whose topic it came from.
-            name: `alert`, `presence` or `view`.
+            name: `alert`, `presence`, `view` or `preview`.
             message: Decoded message.
             place: `topic/partition`.
             next_offset: Offset after it.
         """
         at = keys(self._agency, team)
         if name == "view":
-            self._take_view(at, message, place, next_offset)
+            take_view = self._take_lookup if message["kind"] == "lookup" else self._take_view
+            take_view(at, message, place, next_offset)
+            return
+        if name == "preview":
+            self._take_preview(at, message, place, next_offset)
             return
         table, key = (at.alerts, message["alert_id"]) if name == "alert" else (at.notices, message["notice_id"])
         kept = self._redis.hget(table, key)
-        newer = kept is None or (name == "alert" and msgspec.msgpack.decode(kept)["version"] < message["version"])
+        before = None if kept is None else msgspec.msgpack.decode(kept)
+        newer = before is None or (name == "alert" and before["version"] < message["version"])
         pipe = self._redis.pipeline(transaction=True)
         if newer:
             if name == "alert":
-                self._index(pipe, at.about, None if kept is None else msgspec.msgpack.decode(kept), message)
-            pipe.hset(table, key, msgspec.msgpack.encode(message))
+                self._index(pipe, at.about, before, message)
+            aside = {"aside": _aside(before, message)} if name == "alert" else {}
+            pipe.hset(table, key, msgspec.msgpack.encode({**message, **aside}))
             pipe.xadd(at.changes, {"kind": name, "key": key}, maxlen=CHANGES_MAX, approximate=True)
         pipe.hset(at.offsets, place, next_offset)
         pipe.execute()
         limit = ALERTS_MAX if name == "alert" else NOTICES_MAX
         if newer and kept is None and self._redis.hlen(table) > limit:
             self._prune(table, at.about)
+
+    def _take_preview(self, at: Keys, message: Mapping[str, Any], place: str, next_offset: int) -> None:
+        """Keep what a draft of rules would have changed, for as long as its topic does."""
+        pipe = self._redis.pipeline(transaction=True)
+        key, value = f"{at.previews}:{message['draft_id']}", msgspec.msgpack.encode(message)
+        pipe.set(key, value, ex=topology.RETENTION_S)
+        pipe.hset(at.offsets, place, next_offset)
+        pipe.execute()
 
     def _take_view(self, at: Keys, row: Mapping[str, Any], place: str, next_offset: int) -> None:
         """Keep one row of the agency's views, or drop it where it is gone; what no page shows is not kept."""
@@ -137,10 +158,8 @@ class Writer:
         elif row["kind"] == "link":
             pipe.hdel(at.links, key) if body is None else pipe.hset(at.links, key, msgspec.msgpack.encode(body))
         elif row["kind"] == "household":
-            said = {name: body[name] for name in HOUSEHOLD_KEPT if name in body} if body else {}
-            known = any(said.get(name) for name in ("trajectory", "outcomes", "records"))
-            self._house(pipe, at, key, said.get("records", ()))
-            pipe.hset(at.households, key, msgspec.msgpack.encode(said)) if known else pipe.hdel(at.households, key)
+            self._house(pipe, at, key, body.get("records", ()) if body else ())
+            _keep_household(pipe, at, key, body)
         elif row["kind"] in KEPT_WHOLE and body is not None:
             pipe.hset(getattr(at, KEPT_WHOLE[row["kind"]]), key, msgspec.msgpack.encode(body))
         elif row["key"] == FIGURES and body is not None:
@@ -153,26 +172,34 @@ class Writer:
         elif row["kind"] == "link" and self._redis.hlen(at.links) > LINKS_MAX:
             self._redis.hdel(at.links, self._redis.hrandfield(at.links))
         elif row["kind"] == "household" and self._redis.hlen(at.households) > HOUSEHOLDS_MAX:
-            self._drop_household(at)
+            for lowest, _ in self._redis.zpopmin(at.scored):
+                pipe = self._redis.pipeline(transaction=True)
+                self._house(pipe, at, lowest.decode(), ())
+                pipe.hdel(at.households, lowest)
+                pipe.zrem(at.listed, lowest)
+                pipe.execute()
+
+    def _take_lookup(self, at: Keys, row: Mapping[str, Any], place: str, next_offset: int) -> None:
+        """Keep an answer; it has an end of its own here, in case the platform's clock stands still."""
+        pipe = self._redis.pipeline(transaction=True)
+        answer, body = f"{at.lookups}:{row['key'].partition(':')[2]}", _body(row)
+        if body is None:
+            pipe.delete(answer)
+        else:
+            pipe.set(answer, msgspec.msgpack.encode(body), ex=LOOKUP_KEPT_S)
+        pipe.hset(at.offsets, place, next_offset)
+        pipe.execute()
 
     def skip(self, team: str, place: str, next_offset: int) -> None:
         """Pass over a message that could not be read."""
         self._redis.hset(keys(self._agency, team).offsets, place, str(next_offset))
 
-    def retake(self, team: str, rows: Iterable[tuple[str, Taken]]) -> None:
-        """Put back who acknowledged what, from the audit, where Redis does not know it."""
-        for alert_id, taken in rows:
-            self._redis.hsetnx(keys(self._agency, team).taken, alert_id, msgspec.msgpack.encode(taken))
-
-    def _drop_household(self, at: Keys) -> None:
-        some = self._redis.hrandfield(at.households, SAMPLE, withvalues=True)
-        pairs = list(zip(some[::2], some[1::2], strict=True))
-        low = (key for key, row in pairs if not msgspec.msgpack.decode(row).get("trajectory"))
-        key = next(low, pairs[0][0])
-        pipe = self._redis.pipeline(transaction=True)
-        self._house(pipe, at, key.decode(), ())
-        pipe.hdel(at.households, key)
-        pipe.execute()
+    def redo(self, team: str, done: Iterable[Deed]) -> None:
+        """Put back what people did, from the audit; of what Redis knows nothing changes."""
+        last = sorted(done, key=lambda deed: deed.n)[-DEEDS_MAX:]
+        for start in range(0, len(last), DEEDS_BATCH):
+            rows = {str(deed.n): msgspec.msgpack.encode(deed) for deed in last[start : start + DEEDS_BATCH]}
+            self._redis.hset(keys(self._agency, team).deeds, mapping=rows)
 
     def _house(self, pipe: Any, at: Keys, household: str, records: Sequence[str]) -> None:
         """Say in which household these records are, and of those that it had before that they are not."""
@@ -224,11 +251,17 @@ class Reader:
     def __init__(self, connection: redis.asyncio.Redis, agency: str) -> None:
         self._redis: Any = connection  # redis types its answers for both of its clients at once
         self._agency = agency
+        self._streams: dict[str, live.Stream] = {}
+        self._decoded: dict[str, tuple[str, list[dict[str, Any]]]] = {}
 
     async def alerts(self, team: str) -> list[dict[str, Any]]:
-        """All alerts kept of a team, in no order."""
-        rows = await self._redis.hvals(keys(self._agency, team).alerts)
-        return [msgspec.msgpack.decode(row) for row in rows]
+        """All alerts kept of a team, in no order; decoded once a change, whoever asks, so not to be altered."""
+        at, newest = keys(self._agency, team), await self.newest(team)
+        known = self._decoded.get(team)
+        if known is None or known[0] != newest:
+            rows = await self._redis.hvals(at.alerts)
+            known = self._decoded[team] = newest, [msgspec.msgpack.decode(row) for row in rows]
+        return known[1]
 
     async def alert(self, team: str, alert_id: str) -> dict[str, Any] | None:
         """One alert of a team."""
@@ -255,18 +288,30 @@ class Reader:
         found: list[dict[str, Any]] = [msgspec.msgpack.decode(row) for row in rows]
         return sorted(found, key=lambda row: (row["presented_at"], row["notice_id"]), reverse=True)
 
-    async def taken(self, team: str) -> dict[str, Taken]:
-        """Who acknowledged what."""
-        rows = await self._redis.hgetall(keys(self._agency, team).taken)
-        return {key.decode(): msgspec.msgpack.decode(value, type=Taken) for key, value in rows.items()}
+    async def deeds(self, team: str) -> dict[str, list[Deed]]:
+        """What people did, by alert, in order."""
+        rows = await self._redis.hvals(keys(self._agency, team).deeds)
+        found: dict[str, list[Deed]] = {}
+        for deed in sorted((_deed.decode(row) for row in rows), key=lambda deed: deed.n):
+            found.setdefault(deed.alert_id, []).append(deed)
+        return found
 
-    async def take(self, team: str, alert_id: str, taken: Taken) -> None:
-        """Say that somebody has it: the first one stays; open pages are told."""
+    async def did(self, team: str, deed: Deed) -> None:
+        """Somebody did something; open pages are told."""
         at = keys(self._agency, team)
         pipe = self._redis.pipeline(transaction=True)
-        pipe.hsetnx(at.taken, alert_id, msgspec.msgpack.encode(taken))
-        pipe.xadd(at.changes, {"kind": "taken", "key": alert_id}, maxlen=CHANGES_MAX, approximate=True)
-        await pipe.execute()
+        pipe.hset(at.deeds, str(deed.n), msgspec.msgpack.encode(deed))
+        pipe.hlen(at.deeds)
+        pipe.xadd(at.changes, {"kind": deed.action, "key": deed.alert_id}, maxlen=CHANGES_MAX, approximate=True)
+        _, kept, _ = await pipe.execute()
+        if kept > DEEDS_MAX:
+            oldest = sorted(await self._redis.hkeys(at.deeds), key=int)[:DEEDS_BATCH]
+            await self._redis.hdel(at.deeds, *oldest)
+
+    async def changed(self, team: str, kind: str) -> None:
+        """Open pages are told that something changed that is kept elsewhere."""
+        stream = keys(self._agency, team).changes
+        await self._redis.xadd(stream, {"kind": kind}, maxlen=CHANGES_MAX, approximate=True)
 
     async def suggestion_count(self) -> int:
         """How many links are suggested."""
@@ -296,6 +341,11 @@ class Reader:
         pipe.zrem(at.ranks, suggestion_id)
         await pipe.execute()
 
+    async def lookup(self, lookup_id: str) -> dict[str, Any] | None:
+        """What a look-up found; None before the answer is there and after it is taken back."""
+        row = await self._redis.get(f"{keys(self._agency, OWN).lookups}:{lookup_id}")
+        return None if row is None else msgspec.msgpack.decode(row)
+
     async def links(self, household: str) -> dict[str, Any] | None:
         """What holds the people of a household together, as it was when an alert last spoke of it."""
         row = await self._redis.hget(keys(self._agency, OWN).links, household)
@@ -305,6 +355,17 @@ class Reader:
         """What is said of a household, as it was last said."""
         row = await self._redis.hget(keys(self._agency, OWN).households, household)
         return None if row is None else msgspec.msgpack.decode(row)
+
+    async def household_ids(self, at_most: int, *, by_score: bool) -> list[str]:
+        """Households that are kept: those that score highest first, or in the order of ids."""
+        at = keys(self._agency, OWN)
+        command = self._redis.zrevrange if by_score else self._redis.zrange
+        return [key.decode() for key in await command(at.scored if by_score else at.listed, 0, at_most - 1)]
+
+    async def households(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What is said of some households, by id; those that are gone are left out."""
+        rows = await self._redis.hmget(keys(self._agency, OWN).households, ids) if ids else []
+        return {key: msgspec.msgpack.decode(row) for key, row in zip(ids, rows, strict=True) if row is not None}
 
     async def homes(self, records: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
         """Household id and row of each of some own records (hex); a record that is in none is left out."""
@@ -330,6 +391,11 @@ class Reader:
         rows = await self._redis.hvals(keys(self._agency, OWN).controls)
         return [msgspec.msgpack.decode(row) for row in rows]
 
+    async def preview(self, draft_id: str) -> dict[str, Any] | None:
+        """What a draft of rules would have changed, as it was last said."""
+        row = await self._redis.get(f"{keys(self._agency, OWN).previews}:{draft_id}")
+        return None if row is None else msgspec.msgpack.decode(row)
+
     async def freshness(self, of: str) -> dict[str, Any] | None:
         """How fresh something is that the platform rests on, as it was last said."""
         row = await self._redis.hget(keys(self._agency, OWN).freshness, of)
@@ -347,30 +413,38 @@ class Reader:
 
     async def newest(self, team: str) -> str:
         """Id of the last change; a page remembers it and is told of all later ones."""
-        found = await self._redis.xrevrange(keys(self._agency, team).changes, count=1)
-        return found[0][0].decode() if found else "0-0"
+        return await live.newest(self._redis, keys(self._agency, team).changes)
 
     async def changes(self, team: str, last_id: str, wait_ms: int) -> AsyncIterator[tuple[str, str]]:
         """Changes after `last_id`, many at once told as one: (id of the last, kind). Never ends.
 
         Args:
             team: Team.
-            last_id: Id of the last change seen, or `$` for those from now on.
+            last_id: Id of the last change seen, or `$` for those from now on. One that Redis no longer knows is
+                another than the newest, so a page that was open before Redis was lost is told to look.
             wait_ms: Longest wait for one, ms; then the kind is `none`.
         """
-        stream = keys(self._agency, team).changes
-        newest = await self.newest(team)
+        stream = self._streams.setdefault(team, live.Stream(self._redis, keys(self._agency, team).changes))
         if last_id == "$":
-            last_id = newest
-        elif _before(newest, last_id):  # Redis was lost: its ids began again, all there is is new
-            last_id = "0-0"
+            last_id = await self.newest(team)
         while True:
-            found = await self._redis.xread({stream: last_id}, count=CHANGES_MAX, block=wait_ms)
-            kind = "none"
-            if found:
-                entries = next(iter(found.values()))[0] if isinstance(found, dict) else found[0][1]
-                last_id, kind = entries[-1][0].decode(), "changed"
+            found = await stream.after(last_id, wait_ms)
+            kind = "none" if found == last_id else "changed"
+            last_id = found
             yield last_id, kind
+
+
+def _keep_household(pipe: Any, at: Keys, key: str, body: Mapping[str, Any] | None) -> None:
+    """Keep a household's row, and its place by score and by id; or drop it where it is gone."""
+    if body is None:
+        pipe.hdel(at.households, key)
+        pipe.zrem(at.scored, key)
+        pipe.zrem(at.listed, key)
+        return
+    said = {name: body[name] for name in HOUSEHOLD_KEPT if name in body}
+    pipe.hset(at.households, key, msgspec.msgpack.encode(said))
+    pipe.zadd(at.scored, {key: body.get("score_ppm") or 0})
+    pipe.zadd(at.listed, {key: 0})
 
 
 def keys_about(household: str, records: Iterable[bytes]) -> tuple[str, ...]:
@@ -387,8 +461,11 @@ def _body(row: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
 
 
-def _before(one: str, other: str) -> bool:
-    return tuple(map(int, one.split("-"))) < tuple(map(int, other.split("-")))
+def _aside(before: Mapping[str, Any] | None, message: Mapping[str, Any]) -> bool:
+    """Whether a team has an alert out of hours only, beside the one it is for: it is said once, until it ends."""
+    if message["correction"] in (OUT_OF_HOURS, MOVED):
+        return bool(message["correction"] == OUT_OF_HOURS)
+    return before is not None and before["state"] not in CLOSED and bool(before.get("aside"))
 
 
 def _age(row: Mapping[str, Any]) -> int:

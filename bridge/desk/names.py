@@ -6,7 +6,7 @@ Decides that a name is read only after the audit holds the read. Keeps no name.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from pathlib import Path
@@ -99,6 +99,15 @@ class Names:
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, all_of)
 
+    async def profiles(self, records: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
+        """What is true of own records now, in codes; those of which nothing was sent are left out."""
+
+        def all_of() -> dict[bytes, dict[str, Any]]:
+            found = ((record, self._people.profile(record)) for record in records)
+            return {record: profile for record, profile in found if profile is not None}
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, all_of)
+
     async def ask(self, question: Callable[[People], _T]) -> _T:
         """What own systems say that is no name, asked in the store's thread; the caller has audited the read."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, question, self._people)
@@ -110,7 +119,7 @@ class Names:
     def _read(self, user: str, page: str, team: str, records: tuple[bytes, ...]) -> dict[bytes, Named]:
         self._audit.record(user, f"name_{page}", tuple(record.hex() for record in records), team=team)
         found = ((record, self._people.person(record)) for record in records)
-        return {record: _named(person) for record, person in found if person is not None}
+        return {record: named(person) for record, person in found if person is not None}
 
 
 class StorePeople:
@@ -162,13 +171,14 @@ class StorePeople:
         return self._store
 
 
-def _named(person: dict[str, Any]) -> Named:
+def named(person: Mapping[str, Any]) -> Named:
+    """A person's fields as staff know them."""
     parts = [person.get(field) for field in ("given", "middle", "surname")]
     name = " ".join(str(part) for part in parts if part) or str(person.get("name") or "no name held")
-    return Named(name, _born(person.get("dob")), " ".join(str(part) for part in person.get("key") or ()))
+    return Named(name, born(person.get("dob")), " ".join(str(part) for part in person.get("key") or ()))
 
 
-def _born(dob: object) -> str:
+def born(dob: object) -> str:
     """A birth date in words; as it is held where it is not a date."""
     if isinstance(dob, date | datetime):
         return f"{dob.day} {dob:%B %Y}"

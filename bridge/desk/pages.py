@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from bridge.desk import words
 from bridge.desk.config import Config
-from bridge.desk.inbox import CLOSED, Taken
+from bridge.desk.duty.deeds import CLOSED, NOBODY, Standing
+from bridge.desk.duty.wording import Held
 from bridge.desk.names import Named
 from schemas.alert import HANDED_ON
 
@@ -63,6 +64,10 @@ class Row:
     overdue: bool = False
     due_soon: bool = False
     taken: str = ""
+    mine: bool = False
+    snoozed: str = ""
+    closed: str = ""
+    lately: str = ""
     people: tuple[Named, ...] = ()
     unnamed: int = 0
     not_known: bool = False
@@ -104,51 +109,72 @@ class Inbox:
     """Rows of one team by what is to be done with them."""
 
     waiting: list[dict[str, Any]] = field(default_factory=list)
+    mine: list[dict[str, Any]] = field(default_factory=list)
     taken: list[dict[str, Any]] = field(default_factory=list)
+    snoozed: list[dict[str, Any]] = field(default_factory=list)
     closed: list[dict[str, Any]] = field(default_factory=list)
 
 
-def sort(alerts: Iterable[dict[str, Any]], taken: Mapping[str, Taken]) -> Inbox:
-    """Alerts by what is to be done: nobody has it yet, somebody has it, closed.
+def sort(alerts: Iterable[dict[str, Any]], standings: Mapping[str, Standing], user: str, now: int) -> Inbox:
+    """Alerts by what is to be done: nobody has it yet, the user has it, a colleague has it, snoozed, closed.
 
-    Those waiting come escalations first, then by the response clock, the opening caseload last; the others newest
-    first.
+    Those waiting come escalations first, then by the response clock, the opening caseload last; the snoozed by when
+    they come back; the others newest first.
+
+    Args:
+        alerts: Alerts of a team.
+        standings: How each stands, by id; none where nobody did anything.
+        user: User id of who reads.
+        now: Partnership time, ms.
     """
     inbox = Inbox()
     for alert in alerts:
-        closed = alert["state"] in CLOSED
-        place = inbox.closed if closed else inbox.taken if alert["alert_id"] in taken else inbox.waiting
-        place.append(alert)
-    inbox.waiting.sort(key=_urgency)
-    for rest in (inbox.taken, inbox.closed):
+        _place(inbox, alert, standings.get(alert["alert_id"], NOBODY), user, now).append(alert)
+    inbox.waiting.sort(key=urgency)
+    inbox.snoozed.sort(key=lambda alert: (standings[alert["alert_id"]].snoozed_until_at, alert["alert_id"]))
+    for rest in (inbox.mine, inbox.taken, inbox.closed):
         rest.sort(key=lambda alert: (-alert["changed_at"], alert["alert_id"]))
     return inbox
 
 
-def _urgency(alert: Mapping[str, Any]) -> tuple[bool, bool, float, int, str]:
+def _place(
+    inbox: Inbox, alert: Mapping[str, Any], standing: Standing, user: str, now: int
+) -> list[dict[str, Any]]:  # fmt: skip
+    if alert["state"] in CLOSED or standing.closed:
+        return inbox.closed
+    if standing.sleeps(alert["version"], now):
+        return inbox.snoozed
+    if not standing.holder:
+        return inbox.waiting
+    return inbox.mine if standing.holder == user else inbox.taken
+
+
+def urgency(alert: Mapping[str, Any]) -> tuple[bool, bool, float, int, str]:
+    """What the most urgent of some alerts is the smallest by."""
     due = alert["respond_by_at"] if alert["respond_by_at"] is not None else float("inf")
     return alert["opening"], alert["direction"] == "step_down", due, -alert["changed_at"], alert["alert_id"]
 
 
 def row(
-    cut: Mapping[str, Any], names: Mapping[bytes, Named], taken: Taken | None, config: Config, now: int
+    cut: Mapping[str, Any], names: Mapping[bytes, Named], held: Held, config: Config, now: int
 ) -> Row:  # fmt: skip
     """One alert in words.
 
     Args:
         cut: Alert, cut to the user's rung.
         names: Names of its records, as far as they were read.
-        taken: Who has it.
+        held: How it stands with the team.
         config: Settings, for names and numbers of agencies.
         now: Partnership time, ms.
     """
     due = cut["respond_by_at"]
-    open_ = cut["state"] not in CLOSED
+    open_ = cut["state"] not in CLOSED and not held.closed
+    badge = words.badge(cut["state"], cut["direction"], bool(held.name))
     made: dict[str, Any] = {
         "alert_id": cut["alert_id"],
         "reference": cut["alert_id"][:8],
         "state": cut["state"],
-        "badge": words.badge(cut["state"], cut["direction"], taken is not None),
+        "badge": "Closed" if held.closed else "Snoozed" if held.snoozed and open_ else badge,
         "step_down": cut["direction"] == "step_down",
         "headline": words.headline(cut["direction"], cut["state"], cut["route"]),
         "open": open_,
@@ -156,12 +182,16 @@ def row(
         "raised": words.moment(cut["raised_at"], now),
         "raised_iso": words.iso(cut["raised_at"]),
         "changed": words.moment(cut["changed_at"], now) if cut["version"] > 1 else "",
-        "taken": taken.name if taken else "",
+        "taken": held.name,
+        "mine": held.mine,
+        "snoozed": held.snoozed if open_ else "",
+        "closed": held.closed,
+        "lately": held.lately,
         "correction": words.correction(cut["route"]),
         "handed_on": cut["state"] == "cleared" and cut["route"] in HANDED_ON,
         "whose_line": words.whose_line(cut["route"]),
     }
-    if due is not None and open_ and taken is None:
+    if due is not None and open_ and not (held.name or held.snoozed):
         late = due <= now
         made |= {"due": words.moment(due, now), "overdue": late, "due_soon": not late and due - now <= SOON_MS}
     if cut.get("known_to"):  # empty where the platform cut this agency below the rung

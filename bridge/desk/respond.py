@@ -6,21 +6,15 @@ Decides that a decision counts as made once the broker has it. Does not decide w
 from __future__ import annotations
 
 import secrets
-import threading
-from typing import Any, Final, Literal, NamedTuple, Protocol
-
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from typing import Any, Literal, NamedTuple, Protocol
 
 import topology
 from bridge.desk.config import Config
+from bridge.desk.send import NotSent, Sender
 from schemas import codec
-from schemas.control import Response
+from schemas.control import Action, Response, Verdict
 
-DELIVERY_S: Final = 8.0  # a user waits no longer for "recorded"
-
-
-class NotSent(RuntimeError):
-    """The decision did not reach the broker."""
+__all__ = ["Choice", "Decision", "KafkaResponder", "NotSent", "Responder", "decision", "link_decision"]
 
 
 class Responder(Protocol):
@@ -34,16 +28,8 @@ class KafkaResponder:
     """Sends decisions to this agency's topic."""
 
     def __init__(self, config: Config) -> None:
-        settings: dict[str, Any] = {
-            **config.kafka.client(),
-            "enable.idempotence": True,
-            "delivery.timeout.ms": int(DELIVERY_S * 1000),
-            "linger.ms": 0,
-            "log_level": 3,
-        }
-        self._producer = Producer(settings)
+        self._sender = Sender(config.kafka)
         self._topic = topology.RESPONSES.name.format(agency=config.agency)
-        self._lock = threading.Lock()
 
     def send(self, response: Response) -> None:
         """Send one decision and wait for the broker.
@@ -51,20 +37,7 @@ class KafkaResponder:
         Raises:
             NotSent: It was not delivered in time, or refused.
         """
-        reports: list[KafkaError | None] = []
-
-        def reported(error: KafkaError | None, _: Message) -> None:
-            reports.append(error)
-
-        with self._lock:
-            try:
-                value = codec.encode("response", response)
-                self._producer.produce(self._topic, value, response["partnership"].encode(), on_delivery=reported)
-                self._producer.flush(DELIVERY_S + 1)
-            except (KafkaException, BufferError) as error:
-                raise NotSent(type(error).__name__) from None
-        if reports != [None]:
-            raise NotSent(reports[0].name() if reports and reports[0] is not None else "no report")
+        self._sender.send(self._topic, response["partnership"].encode(), codec.encode("response", response))
 
 
 class Choice(NamedTuple):
@@ -74,10 +47,32 @@ class Choice(NamedTuple):
     suggestion_id: str
 
 
-def acknowledgement(config: Config, alert: dict[str, Any], user: str, decided_at: int) -> Response:
-    """That a user has taken an alert."""
-    blank = _blank(config, alert["team"], user, decided_at)
-    return {**blank, "alert_id": alert["alert_id"], "records": alert["records"]}
+class Decision(NamedTuple):
+    """What was decided about an alert.
+
+    Attributes:
+        action: As in the response.
+        records: Own records of the link that is disputed; None for those of the alert.
+        until_at: End of a snooze, ms; 0 for none.
+        verdict: At close.
+    """
+
+    action: Action = "acknowledge"
+    records: tuple[bytes, ...] | None = None
+    until_at: int = 0
+    verdict: Verdict = "none"
+
+
+def decision(config: Config, alert: dict[str, Any], user: str, decided: Decision, decided_at: int) -> Response:
+    """That a user has decided something about an alert."""
+    return {
+        **_blank(config, alert["team"], user, decided_at),
+        "action": decided.action,
+        "alert_id": alert["alert_id"],
+        "records": list(alert["records"] if decided.records is None else decided.records),
+        "until_at": decided.until_at or None,
+        "verdict": decided.verdict,
+    }
 
 
 def link_decision(config: Config, team: str, user: str, choice: Choice, decided_at: int) -> Response:

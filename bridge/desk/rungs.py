@@ -52,7 +52,7 @@ HOUSEHOLD_FIELDS: Final[tuple[tuple[str, ...], ...]] = (
     (),
     ("behind", "as_of_at"),
     ("parts",),
-    ("trajectory", "outcomes", "score_ppm", "model"),
+    ("trajectory", "outcomes", "score_ppm", "model", "factors"),
     ("records",),
 )
 """Where a household is heading and what its records suggest are made of scores: nothing of it below the summary.

@@ -30,11 +30,19 @@ from bridge.desk.accounts import Accounts
 from bridge.desk.app import build
 from bridge.desk.cases import template
 from bridge.desk.desk import Desk
+from bridge.desk.duty.deeds import Deed, done
+from bridge.desk.exchange import open as exchanges
+from bridge.desk.exchange.decide import Agreed
+from bridge.desk.exchange.feed import of_exchange
 from bridge.desk.feed import Feed, KafkaFeed, of_agency, of_team
-from bridge.desk.inbox import Reader, Taken, Writer
+from bridge.desk.inbox import Reader, Writer
+from bridge.desk.lookup.seek import PlatformSeeker
 from bridge.desk.names import Names, StorePeople
 from bridge.desk.oidc import Provider
+from bridge.desk.oversight.controls_kafka import KafkaGovernor
+from bridge.desk.oversight.controls_keys import ApproverKeys, Governance
 from bridge.desk.respond import KafkaResponder
+from bridge.desk.send import Sender
 from bridge.desk.sessions import Sessions, secret
 from bridge.keyfiles import KeyFault
 from bridge.keys import AgencyKeys
@@ -53,25 +61,36 @@ def application(config: configs.Config) -> Starlette:
     sessions = Sessions(
         connection, config.agency, secret(config.secret_file), wall_ms, config.idle_s, config.session_s
     )  # fmt: skip
+    now = PartnershipClock(config.clock) if config.clock is not None else wall_ms
     records = Records(config.records, AgencyKeys.load(config.keys).agency_key, wall_ms)
+    book = Book(Signed(config.protocols, config.partnership, config.approvers))
+    exchange = None
+    if config.exchange is not None:
+        agreed = Agreed(config.agency, lambda: book.protocols().disclosures)
+        exchange = exchanges.opened(config, config.exchange, audit, agreed, (now, wall_ms))
     desk = Desk(
         config=config,
         accounts=accounts,
-        book=Book(Signed(config.protocols, config.partnership, config.approvers)),
+        book=book,
         records=records,
         sessions=sessions,
         inbox=Reader(connection, config.agency),
         names=Names(StorePeople(config.store, config.keys), audit),
         audit=audit,
         responder=KafkaResponder(config),
-        now=PartnershipClock(config.clock) if config.clock is not None else wall_ms,
+        now=now,
         wall=wall_ms,
+        exchange=exchange,
         provider=provider(config, connection),
+        governance=governance(config),
+        seeker=PlatformSeeker(partial(AgencyKeys.load, config.keys), config.profile, Sender(config.kafka)),
     )
     writer = Writer(redis.Redis.from_url(config.redis_url), config.agency)
-    recall = partial(remember, writer, accounts, config)
+    recall = partial(remember, writer, config)
     sources = [*(of_team(config, team) for team in config.teams), of_agency(config)]
     feeds: list[Feed] = [KafkaFeed(source, writer, recall) for source in sources]
+    if exchange is not None:
+        feeds.append(KafkaFeed(of_exchange(config, exchange.partners), exchange.taker))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -83,6 +102,8 @@ def application(config: configs.Config) -> Starlette:
             for feed in feeds:
                 feed.stop()
             await connection.aclose()
+            if exchange is not None:
+                exchange.close()
             records.close()
             audit.close()
 
@@ -97,18 +118,25 @@ def provider(config: configs.Config, connection: redis.asyncio.Redis) -> Provide
     return Provider(config.oidc, secret_, connection, config.agency, wall_ms)
 
 
-def remember(writer: Writer, accounts: Accounts, config: configs.Config) -> None:
-    """Put back who has taken what, from the audit: a lost Redis forgets nothing that a person decided."""
-    taken: dict[str, list[tuple[str, Taken]]] = {}
-    for entry in audits.entries(config.audit):
-        if entry.get("action") == "acknowledge" and entry.get("team") in config.teams:
-            account = accounts.user(entry["user"])
-            name = account.name if account else "somebody who has left"
-            taken.setdefault(entry["team"], []).append(
-                (entry["subjects"][0], Taken(entry["user"], name, entry["at"]))
-            )
-    for team, rows in taken.items():
-        writer.retake(team, rows)
+def governance(config: configs.Config) -> Governance | None:
+    """What controls are changed with, where the settings name it.
+
+    Raises:
+        KeyFault: An approver's key cannot be used.
+    """
+    if config.governance is None:
+        return None
+    keys = ApproverKeys(config.governance.approver_keys, config.approvers)
+    return Governance(keys, KafkaGovernor(config.governance.kafka))
+
+
+def remember(writer: Writer, config: configs.Config) -> None:
+    """Put back what people did, from the audit: a lost Redis forgets nothing that a person decided."""
+    found: dict[str, list[Deed]] = {}
+    for team, deed in done(audits.entries(config.audit)):
+        found.setdefault(team, []).append(deed)
+    for team in config.teams:
+        writer.redo(team, found.get(team, ()))
 
 
 def _stopped(*_: object) -> None:

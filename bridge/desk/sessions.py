@@ -77,7 +77,7 @@ class Sessions:
         """Open a session under a new id; returns the cookie."""
         return await self._open(Session(user, secrets.token_urlsafe(ID_BYTES), self._clock(), by_provider))
 
-    async def step_up(self, session: Session, key: str) -> str:
+    async def step_up(self, session: Session, key: str) -> str | None:
         """Go on with a session under a new id, the old one ended: who knew the old one gains nothing.
 
         Args:
@@ -85,9 +85,10 @@ class Sessions:
             key: Its `key`.
 
         Returns:
-            The cookie.
+            The cookie; None where the session has ended meanwhile.
         """
-        await self._redis.delete(key)
+        if not await self._redis.delete(key):
+            return None
         return await self._open(msgspec.structs.replace(session, stepped_up_at=self._clock()))
 
     async def find(self, cookie: str | None, prolong: bool) -> Session | None:
@@ -146,16 +147,23 @@ class Sessions:
         return hmac.compare_digest((cookie or "").encode(), field.encode())
 
     async def may_try(self, login: str, address: str) -> bool:
-        """Whether a login from an address may still try."""
-        counts = await self._redis.mget(self._attempts("login", login), self._attempts("from", address))
-        return int(counts[0] or 0) < ATTEMPTS_MAX and int(counts[1] or 0) < ADDRESS_ATTEMPTS_MAX
+        """Whether a login from an address may still try.
 
-    async def failed(self, login: str, address: str) -> None:
-        """Count a failed attempt; the first starts the clock."""
+        It is counted before it is tried, so that many at once are no more than so many; the first starts the clock.
+        """
         pipe = self._redis.pipeline(transaction=True)
         for key in (self._attempts("login", login), self._attempts("from", address)):
             pipe.set(key, 0, ex=ATTEMPTS_S, nx=True)
             pipe.incr(key)
+        _, tries, _, from_there = await pipe.execute()
+        return bool(tries <= ATTEMPTS_MAX and from_there <= ADDRESS_ATTEMPTS_MAX)
+
+    async def succeeded(self, login: str, address: str) -> None:
+        """An attempt was no failed one: it counts no longer against its address, nor what was before it."""
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.delete(self._attempts("login", login))
+        pipe.set(self._attempts("from", address), 1, ex=ATTEMPTS_S, nx=True)  # a count without an end would stay
+        pipe.decr(self._attempts("from", address))
         await pipe.execute()
 
     async def _open(self, session: Session) -> str:

@@ -49,8 +49,8 @@ async def sign_in(request: Request) -> Response:
         return _page(desk, login, WAIT, 429)
     account = await asyncio.to_thread(desk.accounts.check, login, password)
     if account is None:
-        await desk.sessions.failed(login, address(request))
         return _page(desk, login, WRONG, 401)
+    await desk.sessions.succeeded(login, address(request))
     key = desk.sessions.key(request.cookies.get(SESSION_COOKIE))
     answer = RedirectResponse("/", status_code=303)
     return await _begin(desk, answer, account, key)
@@ -149,7 +149,10 @@ async def _stepped(desk: Desk, flow: Flow, account: Account | None) -> Response:
     if account is None or session is None or not account.user == session.user == flow.user:
         raise Refused("another_user")
     await asyncio.to_thread(desk.audit.record, account.user, "step_up", ())
-    return keep(desk, _onward(flow.back), await desk.sessions.step_up(session, flow.session))
+    cookie = await desk.sessions.step_up(session, flow.session)
+    if cookie is None:
+        raise Refused("ended")
+    return keep(desk, _onward(flow.back), cookie)
 
 
 def _onward(url: str) -> Response:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match, Route
 
-from bridge.desk.desk import SESSION_COOKIE, User, desk_of, render, signed_in
+from bridge.desk.desk import SESSION_COOKIE, SignedOut, User, desk_of, render, signed_in
 from bridge.desk.forms import posted
 from bridge.desk.signin import WAIT, address, go, keep
 
@@ -88,10 +88,12 @@ async def step_up(request: Request) -> Response:
         return _page(request, user, back, WAIT, 429)
     found = await asyncio.to_thread(desk.accounts.check, account.login, str(sent.get("password", "")))
     if found is None or key is None:
-        await desk.sessions.failed(account.login, address(request))
         return _page(request, user, back, WRONG, 401)
+    await desk.sessions.succeeded(account.login, address(request))
     await asyncio.to_thread(desk.audit.record, account.user, "step_up", ())
     cookie = await desk.sessions.step_up(user.session, key)
+    if cookie is None:
+        raise SignedOut(ended=True)
     return keep(desk, RedirectResponse(back, status_code=303), cookie)
 
 

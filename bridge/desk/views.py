@@ -15,21 +15,23 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bridge.desk import ahead, figures, pages, standing
+from bridge.desk import ahead, figures, pages
 from bridge.desk.access import reading
 from bridge.desk.access.gate import Reach, Subject, reach, reaches, withheld
 from bridge.desk.config import Config
 from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, own_frame, render, signed_in, team_of
+from bridge.desk.duty import challenges, deeds, panel, wording
+from bridge.desk.duty.panel import About, Mistake
 from bridge.desk.evidence import own_records, pairs
-from bridge.desk.forms import posted
-from bridge.desk.inbox import CLOSED, Taken
-from bridge.desk.respond import NotSent, acknowledgement
+from bridge.desk.exchange import offer
 from bridge.desk.rungs import cut_alert, cut_household, cut_links, cut_presence
 
 RECENT_MS: Final = 24 * 3600 * 1000  # presence shown above the inbox; all of it has a page
 RECENT_MAX: Final = 5
 TAKEN_MAX: Final = 20  # rows of what others have, and of what is closed
-STREAM_WAIT_MS: Final = 5_000  # how often an idle stream checks that the user is still signed in
+LOOK_AGAIN_MS: Final = 24 * 3600 * 1000
+JUST_MS: Final = 60 * 1000  # a snooze that ended while a page was on its way to its stream is told once more
+STREAM_WAIT_MS: Final = 3_000  # how often an idle stream looks whether the user is signed in and a snooze has ended
 
 
 class Found(NamedTuple):
@@ -91,41 +93,29 @@ async def stream(request: Request) -> Response:
 
 async def _changes(request: Request, team: str, after: str) -> AsyncIterator[dict[str, str]]:
     desk = desk_of(request)
+    wakes_at = await _wakes_at(desk, team, desk.now() - JUST_MS)
     async for change_id, kind in desk.inbox.changes(team, after, STREAM_WAIT_MS):
         try:
             team_of(request, await signed_in(request, prolong=False))
         except Exception:  # signed out, or no longer of the team: the page asks once more and is sent away
             yield {"event": "changed", "data": "ended"}
             return
-        if kind != "none":
+        now = desk.now()
+        if kind != "none" or wakes_at <= now:
             yield {"id": change_id, "event": "changed", "data": "changed"}
+            wakes_at = await _wakes_at(desk, team, now)
+
+
+async def _wakes_at(desk: Desk, team: str, now: int) -> int:
+    """When the next snooze of a team ends, or to look again where none does, partnership time ms."""
+    done = [deed for some in (await desk.inbox.deeds(team)).values() for deed in some]
+    return min((deed.until_at for deed in done if deed.until_at > now), default=now + LOOK_AGAIN_MS)
 
 
 async def alert(request: Request) -> Response:
     """One alert with all that the user's rung shows."""
     user = await signed_in(request)
-    return await _alert_page(request, user, await alert_for(request, user))
-
-
-async def acknowledge(request: Request) -> Response:
-    """The user takes an alert: sent to the platform, in the audit before."""
-    user = await signed_in(request)
-    desk = desk_of(request)
-    await posted(request, user)
-    found = team, message, _ = await alert_for(request, user)
-    taken = await desk.inbox.taken(team)
-    if message["alert_id"] not in taken and message["state"] not in CLOSED:
-        at = desk.wall()
-        response = acknowledgement(desk.config, message, user.account.user, at)
-        subject = (message["alert_id"],)
-        await asyncio.to_thread(desk.audit.record, user.account.user, "acknowledge", subject, team=team)
-        try:
-            await asyncio.to_thread(desk.responder.send, response)
-        except NotSent:
-            problem = "It was not recorded: the platform could not be reached. Try again; meanwhile tell your team."
-            return await _alert_page(request, user, found, problem)
-        await desk.inbox.take(team, message["alert_id"], Taken(user.account.user, user.account.name, at))
-    return RedirectResponse(f"/alerts/{message['alert_id']}", status_code=303)
+    return await alert_page(request, user, await alert_for(request, user))
 
 
 async def presence(request: Request) -> Response:
@@ -141,39 +131,34 @@ async def demand(request: Request) -> Response:
     """How much work to expect, by team: aggregate and small numbers withheld, so for every user."""
     user, desk = await signed_in(request), desk_of(request)
     kinds = ahead.demand(await desk.inbox.insight("demand"), desk.config)
-    return await _for_everyone(request, user, "demand", {"kinds": kinds})
-
-
-async def controls(request: Request) -> Response:
-    """How the partnership's controls stand: versions, times and reasons, nothing about anybody, so for every user."""
-    user, desk = await signed_in(request), desk_of(request)
-    now = desk.now()
-    said = {
-        "controls": standing.standings(await desk.inbox.controls(), now),
-        "holidays": standing.holidays(await desk.inbox.freshness("holidays"), now),
-    }
-    return await _for_everyone(request, user, "controls", said)
+    return await for_everyone(request, user, "demand.html", "insights", {"kinds": kinds})
 
 
 async def model(request: Request) -> Response:
     """How good the models were: aggregate and small numbers withheld, so for every user."""
     user, desk = await signed_in(request), desk_of(request)
     told = figures.page(await desk.inbox.figures(), desk.now())
-    return await _for_everyone(request, user, "model", {"figures": told})
+    return await for_everyone(request, user, "model.html", "insights", {"figures": told})
 
 
-async def _for_everyone(request: Request, user: User, page: str, context: dict[str, Any]) -> Response:
+async def for_everyone(
+    request: Request, user: User, template: str, page: str, context: dict[str, Any]
+) -> Response:  # fmt: skip
     """A page that is the same for every user here."""
-    return render(f"{page}.html", {**await own_frame(request, user), **context, "page": page})
+    return render(template, {**await own_frame(request, user), **context, "page": page})
 
 
 async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:
     desk = desk_of(request)
-    taken = await desk.inbox.taken(team)
-    sorted_ = pages.sort(await desk.inbox.alerts(team), taken)
+    me, now = user.account.user, desk.now()
+    found = await desk.inbox.alerts(team)
+    standings = deeds.standings(found, await desk.inbox.deeds(team))
+    sorted_ = pages.sort(found, standings, me, now)
     shown = {
         "waiting": sorted_.waiting[: pages.ROWS_MAX],
+        "mine": sorted_.mine[: pages.ROWS_MAX],
         "taken": sorted_.taken[:TAKEN_MAX],
+        "snoozed": sorted_.snoozed[:TAKEN_MAX],
         "closed": sorted_.closed[:TAKEN_MAX],
     }
     alerts = [alert for some in shown.values() for alert in some]
@@ -183,20 +168,30 @@ async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:
         for name, some in shown.items()
     }
     names = await read_names(desk, user, "inbox", team, [cut for some in cuts.values() for cut in some])
-    now = desk.now()
+
+    def line(cut: dict[str, Any]) -> pages.Row:
+        standing = standings.get(cut["alert_id"], deeds.NOBODY)
+        held = wording.held(standing, cut["version"], me, desk.accounts.name, now)
+        return pages.row(cut, names, held, desk.config, now)
+
     recent = [notice for notice in await desk.inbox.notices(team) if now - notice["presented_at"] <= RECENT_MS]
     return {
-        "groups": {
-            name: [pages.row(cut, names, taken.get(cut["alert_id"]), desk.config, now) for cut in some]
-            for name, some in cuts.items()
-        },
+        "groups": {name: [line(cut) for cut in some] for name, some in cuts.items()},
+        "counts": {name: len(getattr(sorted_, name)) for name in cuts},
         "waiting_count": len(sorted_.waiting),
-        "closed_count": len(sorted_.closed),
-        "taken_count": len(sorted_.taken),
+        "may_take": {cut["alert_id"] for cut in cuts["waiting"] if "known_to" in cut},
+        "asked_of_me": await asyncio.to_thread(_asked_of, desk, user, team),
         "notices": await _presented(request, user, team, recent[:RECENT_MAX]),
         "notice_count": len(recent),
         "part": False,
     }
+
+
+def _asked_of(desk: Desk, user: User, team: str) -> list[tuple[str, str]]:
+    """Alerts of a team on which somebody waits for the user's answer, with their references."""
+    waiting = challenges.waiting(desk, f"for:{user.account.user}")
+    ids = dict.fromkeys(one.body["alert_id"] for one in waiting if one.body["team"] == team)
+    return [(id_, id_[:8]) for id_ in ids]
 
 
 async def _presented(
@@ -240,7 +235,10 @@ async def alert_for(request: Request, user: User) -> Found:
     return Found(team, message, may)
 
 
-async def _alert_page(request: Request, user: User, found: Found, problem: str = "") -> Response:
+async def alert_page(
+    request: Request, user: User, found: Found, mistake: Mistake | None = None, status: int = 200
+) -> Response:
+    """The page of an alert; with a form that was not taken, where there is one."""
     desk, (team, message, may) = desk_of(request), found
     subject = (message["alert_id"],)
     reasons = ",".join(f"{one.agency}={one.rung}/{one.protocol}" for one in may.because)
@@ -249,8 +247,10 @@ async def _alert_page(request: Request, user: User, found: Found, problem: str =
     links = cut_links(await desk.inbox.links(message["household"]) or {}, may)
     joined = {"records": [rid for pairs in links.get("people", ()) for pair in pairs for rid in own_records(pair)]}
     names = await read_names(desk, user, "alert", team, [cut, joined])
-    taken = (await desk.inbox.taken(team)).get(message["alert_id"])
-    row = pages.row(cut, names, taken, desk.config, desk.now())
+    did = tuple((await desk.inbox.deeds(team)).get(message["alert_id"], ()))
+    about = About(team, message, may, deeds.of_alert(message, did), did)
+    duty = await panel.context(desk, user, about, request.query_params.get("done", ""), mistake)
+    row = pages.row(cut, names, duty["held"], desk.config, desk.now())
     said = cut_household(await desk.inbox.household(message["household"]) or {}, may, desk.config)
     heading = ahead.heading(said, desk.config, desk.now()) if row.open else None
     suggested = ahead.suggested(said, desk.config, desk.now()) if row.open else None
@@ -262,12 +262,14 @@ async def _alert_page(request: Request, user: User, found: Found, problem: str =
         "people": pairs(links, names, desk.config),
         "ahead": heading,
         "suggested": suggested,
-        "problem": problem,
+        **duty,
+        "ask": await offer.of_alert(desk, user, message, about_alert(message), may),
         "page": "alert",
         "names_open": may.names,
+        "basis_at": f"alert/{row.alert_id}",
         "household": message["household"],
     }
-    return render("alert.html", context, 503 if problem else 200)
+    return render("alert.html", context, status)
 
 
 def _is_change_id(value: str) -> bool:

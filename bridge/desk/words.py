@@ -105,6 +105,7 @@ REASONS: Final = {
 
 ACTIONS: Final = {
     "alert": "Alert read", "bases": "Bases read", "break_glass": "Looked at once, in an emergency",
+    "look_up": "Looked somebody up", "look_up_answer": "Answer to a look-up read",
     "access_log": "Access log read", "governance": "Governance page read", "review": "Emergency reviewed",
     "sign_in": "Signed in", "sign_out": "Signed out", "step_up": "Confirmed who they are",
 }  # fmt: skip

@@ -80,6 +80,7 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
         copied_at, copied_until: Since when, and until when: then the work of `team` begins.
         unread_at: When it was escalated because nobody of `team` answered in time; 0 for never.
         unread_to: Team that has it beside `team` since then, or empty.
+        verdict: What a person last called it, `true_positive` or `false_positive`; empty for nothing.
     """
 
     direction: str
@@ -102,3 +103,4 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     copied_until: int = 0
     unread_at: int = 0
     unread_to: str = ""
+    verdict: str = ""

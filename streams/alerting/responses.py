@@ -11,15 +11,15 @@ from typing import Final
 
 import msgspec
 
-from schemas.control import Response
+from schemas.control import SNOOZE_MAX_MS, Response
 from streams.alerting.notice import Alert
 from streams.alerting.routing import holders
-from streams.risk.features import DAY_MS
 
-SNOOZE_MAX_MS: Final = 92 * DAY_MS  # nobody is put off for more than a quarter
 ANSWERS: Final = frozenset({"acknowledge", "assign", "act", "close", "snooze"})
 SILENCES: Final = frozenset({"close", "snooze"})
 """For the team it is for: who has it out of hours only does not silence it for the day."""
+DISPUTES: Final = frozenset({"dispute_link", "dispute_score"})
+"""Kept with the responses; they change nothing by themselves, for the one who doubts has not decided."""
 
 
 def answer(alerts: MutableMapping[str, Alert], response: Response, now: int) -> str | None:
@@ -39,8 +39,8 @@ def answer(alerts: MutableMapping[str, Alert], response: Response, now: int) -> 
     action, on_duty = response["action"], response["team"] == alert.copied_to
     if response["team"] not in holders(alert) or (on_duty and action in SILENCES):
         return "wrong_team"
-    if action == "dispute_score":
-        return None  # kept with the responses; it changes nothing by itself
+    if action in DISPUTES:
+        return None
     if action not in ANSWERS:
         return "bad_action"
     until = response["until_at"] or 0
@@ -48,9 +48,12 @@ def answer(alerts: MutableMapping[str, Alert], response: Response, now: int) -> 
         if not now < until <= now + SNOOZE_MAX_MS:
             return "bad_until"
         alert = msgspec.structs.replace(alert, snoozed_until=until)
+    elif action == "acknowledge" and not on_duty:  # who takes it up again wants to be told again
+        alert = msgspec.structs.replace(alert, snoozed_until=0)
     alerts[response["alert_id"]] = msgspec.structs.replace(
         alert,
         answered_at=alert.answered_at or (0 if on_duty else now),  # on duty for others, who have still to answer
         closed=alert.closed or action == "close",
+        verdict=alert.verdict if response["verdict"] == "none" else response["verdict"],
     )
     return None

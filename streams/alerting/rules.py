@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from schemas.rules import faults, respond_fault
 from streams.alerting.hours import Hours
 from streams.alerting.machine import Lines
 from streams.risk.features import DAY_MS
@@ -198,20 +199,10 @@ def _checks(rules: Rules) -> tuple[tuple[bool, str], ...]:
         (0 < len(names) <= TEAMS_MAX, f"expected 1 to {TEAMS_MAX} teams, got {len(names)}"),
         (len(set(names)) == len(names), "a team is named twice"),
         (rules.front_door in names, "the front door is not one of the teams"),
-        (all(1 <= team.respond_hours <= 400 for team in rules.teams), "respond_hours must be from 1 to 400"),
+        *((False, why) for team in rules.teams if (why := respond_fault(team.respond_hours))),
         (rules.outcome == ALERTING, f"outcome: alerts rest on {ALERTING}, got {rules.outcome}; others go in also"),
         *_target_checks(rules),
-        (0 < rules.budget_per_1000_month <= 100, "budget_per_1000_month must be above 0 and at most 100"),
-        (1 <= rules.over_budget <= 2, "over_budget must be from 1 to 2"),
-        (0 < rules.burst_days <= 60, "burst_days must be above 0 and at most 60"),
-        (rules.raise_at == 0 or 0.005 <= rules.raise_at <= 0.9, "raise_at must be 0 or from .005 to .9"),
-        (0.05 <= rules.clear_ratio <= 0.95, "clear_ratio must be from .05 to .95"),
-        (
-            0.01 <= rules.step_down_ratio <= 0.9 * rules.clear_ratio,
-            "step_down_ratio must be from .01 to .9 clear_ratio",
-        ),
-        (1 <= rules.clear_dwell_days <= 365, "clear_dwell_days must be from 1 to 365"),
-        (1 <= rules.step_down_dwell_days <= 365, "step_down_dwell_days must be from 1 to 365"),
+        *((False, why) for why in faults(msgspec.structs.asdict(rules))),
         (1 <= rules.publish_days <= 92, "publish_days must be from 1 to 92"),
         (60 <= rules.feed_limit_s <= 90 * 86_400, "feed_limit_s must be from a minute to 90 days"),
         (0 <= rules.day_starts < rules.day_ends < 24 * 60, "working hours must begin before they end"),

@@ -7,15 +7,15 @@ by who counts. Nothing here is about any one child.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from streams.insights.forecast import AHEAD, MILLI, NOTHING, SETTLED, UNSAID, Forecast, Learned, forecast, learn
-from streams.insights.suppress import ROUND_TO, SMALL_MAX, rounded, withhold
-from streams.insights.week import MONDAY_MS, WEEK_MS, begin
+from streams.insights.suppress import WITHHELD, rounded, withhold
+from streams.insights.told import text
+from streams.insights.week import begin
 from streams.state import Spec
 
 KINDS: Final = ("episodes", "alerts")
@@ -23,7 +23,6 @@ LAGS: Final = (SETTLED, 0)
 """Weeks until all of a week is known, by kind."""
 WEEKS_KEPT: Final = 104  # of counts that a forecast looks back on
 TOTAL: Final = "total"
-WITHHELD: Final = -1
 
 Weekly = Mapping[str, Sequence[int]]
 """Team -> counts by week, the last one that has ended last; all of one length."""
@@ -104,17 +103,16 @@ def demand_body(published: PublishedDemand) -> str:
         }}
         for number, team in enumerate((*published.teams, TOTAL))
     ]  # fmt: skip
-    table = {
-        "table": "demand",
-        "published_at": MONDAY_MS + published.week * WEEK_MS,
-        "weeks": list(AHEAD),
-        "kinds": list(KINDS),
-        "rows": rows,
-        "band": "8 in 10 are expected to lie between low and high; null where too little is known to say",
-        "rounded_to": ROUND_TO,
-        "withheld": f"counts of 1 to {SMALL_MAX}, and as many more as keep them from being computed",
-    }
-    return json.dumps(table, sort_keys=True, separators=(",", ":"))
+    return text(
+        "demand",
+        "Demand to expect",
+        "New episodes of need or plan, and alerts, that each team has to expect from now on.",
+        published,
+        weeks=list(AHEAD),
+        kinds=list(KINDS),
+        rows=rows,
+        band="8 in 10 are expected to lie between low and high; null where too little is known to say",
+    )
 
 
 def _taught(lag: int, counts: Sequence[int], week: int, previous: PublishedDemand | None, place: int) -> Taught:

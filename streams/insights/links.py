@@ -7,14 +7,14 @@ about a group they are too, and only the decisions beside them can show it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
 
-from streams.insights.suppress import ROUND_TO, SMALL_MAX, rounded, withhold
-from streams.insights.week import MONDAY_MS, WEEK_MS, begin
+from streams.insights.suppress import SMALL_MAX, WITHHELD, rounded, small, withhold
+from streams.insights.told import RULE, text
+from streams.insights.week import begin
 from streams.linkage.fairness import MILLION, NONE, Sums
 from streams.state import Spec
 
@@ -23,7 +23,6 @@ REST: Final = "*"
 RATE_STEP_PPM: Final = 1_000  # rates are shown to a tenth of a per cent
 COUNTS: Final = ("people", "found", "apart", "undone")
 RATES: Final = ("false_ppm", "missed_ppm")
-WITHHELD: Final = -1
 
 
 class PublishedLinks(msgspec.Struct, frozen=True, array_like=True):
@@ -63,7 +62,10 @@ def publish_links(previous: PublishedLinks | None, sums: Mapping[str, Sums], now
     lines = [*(rows[group] for group in groups), _total(rows.values())]
     left = _withheld([[_count(row, name) for name in COUNTS] for row in lines],
                      [held.get(group, (0,) * len(COUNTS)) for group in (*groups, None)])  # fmt: skip
-    shown = tuple(_shown(row, wait) for row, wait in zip(lines, left, strict=True))
+    shown = tuple(
+        _shown(row, wait, total=number == len(groups))
+        for number, (row, wait) in enumerate(zip(lines, left, strict=True))
+    )
     return PublishedLinks(week, groups, shown, left)
 
 
@@ -75,16 +77,16 @@ def links_body(published: PublishedLinks) -> str:
                    for name, value in zip(COUNTS + RATES, line, strict=True)}}
         for group, line in zip((*published.groups, "total"), published.shown, strict=True)
     ]  # fmt: skip
-    table = {
-        "table": "links",
-        "published_at": MONDAY_MS + published.week * WEEK_MS,
-        "columns": [*COUNTS, *RATES],
-        "rows": rows,
-        "rounded_to": ROUND_TO,
-        "withheld": f"groups of 1 to {SMALL_MAX} people, counts of 1 to {SMALL_MAX}, and as many more as keep them "
-        "from being computed",
-    }
-    return json.dumps(table, sort_keys=True, separators=(",", ":"))
+    return text(
+        "links",
+        "Link quality by group",
+        "People of each coded group whose records are linked, decisions about their links, and the share of links "
+        "that are expected to be false or missed.",
+        published,
+        withheld=f"groups of 1 to {SMALL_MAX} people with all they have; {RULE}",
+        columns=[*COUNTS, *RATES],
+        rows=rows,
+    )
 
 
 def _rows(sums: Mapping[str, Sums], withheld: list[str]) -> dict[str, Sums]:
@@ -112,21 +114,15 @@ def _count(row: Sums, name: str) -> int:
 
 def _withheld(counts: list[list[int]], held: list[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
     """For each line and count how long it is still withheld; a group withheld is so in every column."""
-    columns: list[tuple[int, ...]] = []
-    for number in range(len(COUNTS)):
-        line = [row[number] for row in counts]
-        if columns:  # what is withheld with its group counts as small, so that it cannot be computed either
-            line = [max(1, min(SMALL_MAX, value)) if wait else value
-                    for value, wait in zip(line, columns[0], strict=True)]  # fmt: skip
-            line[-1] = counts[-1][number]
-        columns.append(withhold(line, [row[number] for row in held]))
-    return tuple(
-        tuple(max(wait, line[0]) for wait in line) for line in zip(*columns, strict=True)
-    )  # fmt: skip
+    people, *others = (
+        withhold([row[number] for row in counts], [row[number] for row in held]) for number in range(len(COUNTS))
+    )
+    return tuple(tuple(max(wait, line[0]) for wait in line) for line in zip(people, *others, strict=True))
 
 
-def _shown(row: Sums, left: tuple[int, ...]) -> tuple[int | None, ...]:
-    if left[0]:
+def _shown(row: Sums, left: tuple[int, ...], *, total: bool) -> tuple[int | None, ...]:
+    """A line as published; the rates of all groups together say nothing about one, and stand by themselves."""
+    if left[0] and (not total or small(_count(row, "people"))):
         return (WITHHELD,) * (len(COUNTS) + len(RATES))
     counts = [WITHHELD if wait else rounded(_count(row, name)) for name, wait in zip(COUNTS, left, strict=True)]
     made = row.links * MILLION

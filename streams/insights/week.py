@@ -24,6 +24,11 @@ def week_of(at: int) -> int:
     return (at - MONDAY_MS) // WEEK_MS
 
 
+def published_at(week: int) -> int:
+    """When the tables of a week are of: its Monday 00:00 UTC, ms since 1970-01-01 UTC."""
+    return MONDAY_MS + week * WEEK_MS
+
+
 def due(previous: OfWeek | None, now: int) -> bool:
     """Whether a week has begun that has no table yet."""
     return previous is None or week_of(now) > previous.week

@@ -210,6 +210,13 @@ class LinkGraph:
                     found.append((other, weight))
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))
 
+    def strangers(self, identity: Identity) -> Mapping[bytes, int]:
+        """Records that an identity which is none would be linked with: link score in milli-bits, in no order.
+
+        It does not enter the graph, and the graph is as it was.
+        """
+        return self._pairs.strangers(identity)
+
     def explain(self, a: bytes, b: bytes) -> Explanation | None:
         """Why two records are one person or not; None if either is not known."""
         one, other = self._identities.get(a), self._identities.get(b)

@@ -292,7 +292,14 @@ def candidates(
     keys: Keys, place: int, multiplier: np.uint64, slots: Keys, values: Places, chains: Places, links: Places,
     marks: Numbers, meta: Numbers, alone: int, found: Places,
 ) -> int:  # fmt: skip
-    """Fill `found` with places of the candidates of a record that is under these keys; returns how many."""
+    """Fill `found` with places of the candidates of a record, under these keys or of none; returns how many.
+
+    Args:
+        keys: Its keys.
+        place: Its place, or one that is nobody's.
+
+    The rest is the table, as everywhere here.
+    """
     count = 0
     meta[STAMP] += 2
     marks[place] = meta[STAMP] + 1
@@ -305,6 +312,8 @@ def candidates(
             while link >= 0:
                 count = _meet(links[link, 0], held <= alone, marks, meta, found, count)
                 link = links[link, 1]
+        elif value >= 0:
+            count = _meet(value, True, marks, meta, found, count)
     return count
 
 

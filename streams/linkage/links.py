@@ -151,6 +151,15 @@ class Links:
         """Records of a person, sorted."""
         return self.graph.members(cluster)
 
+    def strangers(self, identity: Identity) -> Mapping[bytes, int]:
+        """Records that an identity which is none would be linked with, and their link scores in milli-bits.
+
+        Of a key epoch that is still coming in, those that have come.
+        """
+        later = self.beside is not None and identity.key_epoch > self.in_force.key_epoch
+        graph = self.beside if later and self.beside is not None else self.graph
+        return graph.strangers(identity)
+
     def latest(self, record: bytes) -> Identity | None:
         """The newest encodings of a record; None where it is not live."""
         beside = None if self.beside is None else self.beside.identities.get(record)

@@ -78,11 +78,19 @@ class Pairs:
         """Records that share enough live blocking keys."""
         return self._postings.candidates(record, blocking_keys(self._identities[record]))
 
+    def strangers(self, identity: Identity) -> dict[bytes, int]:
+        """Records that would be edges of an identity that is no record, with their link score in milli-bits.
+
+        Nothing is entered, kept or remembered; as many are compared as for a record.
+        """
+        found = self._weigh(identity, self._postings.strangers(blocking_keys(identity)), self._tie)
+        return {other: link_of(weighed) for other, weighed in found.items() if weighed >= self._edge}
+
     def ask(self, one: bytes, other: bytes) -> int | None:
         """Link score of any two live records in milli-bits; None where their epochs differ."""
         weighed = self.ties(one).get(other)
         if weighed is None:
-            weighed = self._weigh(one, (other,), -OFFSET).get(other)
+            weighed = self._weigh(self._identities[one], (other,), -OFFSET).get(other)
         return None if weighed is None else link_of(weighed)
 
     def trim(self) -> None:
@@ -138,17 +146,16 @@ class Pairs:
 
     def _learn(self, record: bytes, candidates: Sequence[bytes]) -> None:
         """Score a record against its candidates."""
-        ties = dict(sorted(self._weigh(record, candidates, self._tie).items()))
+        ties = dict(sorted(self._weigh(self._identities[record], candidates, self._tie).items()))
         self._keep(record, ties)
         for other, weighed in ties.items():
             self._keep(other, _with(self.ties(other), record, weighed))
 
-    def _weigh(self, record: bytes, others: Sequence[bytes], least: int) -> dict[bytes, int]:
-        """Weights packed of a record with others of its epochs, where the tie is `least` or more."""
+    def _weigh(self, mine: Identity, others: Sequence[bytes], least: int) -> dict[bytes, int]:
+        """Weights packed of an identity with records of its epochs, where the tie is `least` or more."""
         if not others:
             return {}
         known = self._identities
-        mine = known[record]
         schema, key, agency = mine.schema_epoch, mine.key_epoch, mine.agency
         rows = [known[other] for other in others]
         marks = [
@@ -195,7 +202,7 @@ class Pairs:
             near.setdefault(one, []).append(other)
         found: dict[bytes, dict[bytes, int]] = {}
         for one, others in near.items():
-            for other, weighed in self._weigh(one, others, self._tie).items():
+            for other, weighed in self._weigh(self._identities[one], others, self._tie).items():
                 found.setdefault(one, {})[other] = found.setdefault(other, {})[one] = weighed
         for one, ties in found.items():
             self._keep(one, dict(sorted({**self.ties(one), **ties}.items())))

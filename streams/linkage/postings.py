@@ -121,6 +121,16 @@ class Postings:
         )  # fmt: skip
         return [self._records[other] for other in self._found[:found].tolist()]
 
+    def strangers(self, keys: Keys) -> list[bytes]:
+        """Candidates of somebody who is no record and does not become one, under the limits as they are."""
+        place = len(self._records)  # nobody's: only the mark of having been seen is written there
+        self._make_marks(place)
+        found = kernels.candidates(
+            keys, place, self._multiplier, self._slots, self._values, self._chains, self._links,
+            self._marks, self._meta, self._alone, self._found,
+        )  # fmt: skip
+        return [self._records[other] for other in self._found[:found].tolist()]
+
     def members(self, key: int) -> list[bytes]:
         """All records of one key, live or retired; none where it has fewer than two."""
         places: Iterable[int] | None = self._retired.get(key)
@@ -154,10 +164,13 @@ class Postings:
         else:
             place = len(self._records)
             self._records.append(record)
-            if place == len(self._marks):
-                self._marks = np.concatenate([self._marks, np.zeros(len(self._marks) // 3, np.int64)])
+            self._make_marks(place)
         self._place[record] = place
         return place
+
+    def _make_marks(self, place: int) -> None:
+        if place == len(self._marks):
+            self._marks = np.concatenate([self._marks, np.zeros(len(self._marks) // 3, np.int64)])
 
     def _drain(self, key: int) -> list[int]:
         places: list[int] = kernels.drain(

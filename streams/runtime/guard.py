@@ -11,7 +11,10 @@ from typing import Any, Final, NamedTuple
 import topology
 from schemas import codec
 from schemas.control import NAMES
+from schemas.crypto import SIGNATURE_BYTES
 from schemas.envelope import EVENT_LANES, ID_MAX_CHARS, IDENTITY_LANES, SUBJECT_MAX_BYTES
+from schemas.exchange import REQUEST_ID_BYTES
+from schemas.lookup import LOOKUP_ID_BYTES, SEALED_MAX_BYTES
 from streams.registers import Register
 
 POSITION_MAX: Final = (1 << 63) - 1
@@ -23,7 +26,7 @@ RECORDS_MAX: Final = 64
 TEXT_MAX_CHARS: Final = 128
 _SUBJECTLESS: Final = frozenset({"key", "heartbeat", "live"})
 _LANES: Final = {topology.IDENTITIES.name: IDENTITY_LANES, topology.EVENTS.name: EVENT_LANES}
-_RESPONSES: Final = (topology.RESPONSES.name, topology.REQUESTS.name)
+_DESKS: Final = (topology.RESPONSES.name, topology.REQUESTS.name)
 
 
 class Origin(NamedTuple):
@@ -49,7 +52,7 @@ def origins(registers: Mapping[str, Register]) -> dict[str, Origin]:
     """Every topic that intake reads, by name."""
     agencies = sorted({agency for register in registers.values() for agency in register.agencies})
     found = {topology.CONTROLS.name: Origin(topology.CONTROLS.name, "")}
-    for family in (*_LANES, *_RESPONSES):
+    for family in (*_LANES, *_DESKS):
         found |= {family.format(agency=agency): Origin(family, agency) for agency in agencies}
     return found
 
@@ -71,9 +74,12 @@ def route(origin: Origin, data: bytes, registers: Mapping[str, Register]) -> lis
     if origin.family in _LANES:
         _, message = codec.decode(data, _ENVELOPE)
         _check_envelope(origin, message)
-    elif origin.family in _RESPONSES:
+    elif origin.family == topology.RESPONSES.name:
         _, message = codec.decode(data, _RESPONSE)
         _check_response(message)
+    elif origin.family == topology.REQUESTS.name:
+        name, message = codec.decode(data, _REQUEST)
+        _ASKED[name](message)
     else:
         _, message = codec.decode(data, _CONTROL)
         _check_control(message)
@@ -84,6 +90,7 @@ def route(origin: Origin, data: bytes, registers: Mapping[str, Register]) -> lis
 
 _ENVELOPE: Final = frozenset({"envelope"})
 _RESPONSE: Final = frozenset({"response"})
+_REQUEST: Final = frozenset({"request", "lookup"})
 _CONTROL: Final = frozenset({"control"})
 
 
@@ -130,6 +137,36 @@ def _check_response(message: Mapping[str, Any]) -> None:
     )
     if not sane:
         raise codec.Rejected("bad_response")
+
+
+def _check_request(message: Mapping[str, Any]) -> None:
+    sane = (
+        _identifiers(message["partnership"], message["agency"], message["asked"])
+        and len(message["request_id"]) == REQUEST_ID_BYTES
+        and len(message["records"]) <= RECORDS_MAX
+        and all(0 < len(record) <= SUBJECT_MAX_BYTES for record in message["records"])
+        and all(len(message[field]) <= TEXT_MAX_CHARS for field in ("team", "user", "alert_id"))
+        and bool(message["alert_id"]) != bool(message["records"])
+        and 0 <= message["requested_at"] <= message["expires_at"] <= COMMITTED_AT_MAX
+    )
+    if not sane:
+        raise codec.Rejected("bad_request")
+
+
+def _check_lookup(message: Mapping[str, Any]) -> None:
+    sane = (
+        _identifiers(message["partnership"], message["agency"])
+        and len(message["lookup_id"]) == LOOKUP_ID_BYTES
+        and len(message["signature"]) == SIGNATURE_BYTES
+        and 0 < len(message["sealed"]) <= SEALED_MAX_BYTES
+        and all(len(message[field]) <= TEXT_MAX_CHARS for field in ("team", "user"))
+        and 0 <= message["requested_at"] <= message["expires_at"] <= COMMITTED_AT_MAX
+    )
+    if not sane:
+        raise codec.Rejected("bad_lookup")
+
+
+_ASKED: Final = {"request": _check_request, "lookup": _check_lookup}
 
 
 def _check_control(message: Mapping[str, Any]) -> None:

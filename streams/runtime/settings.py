@@ -94,6 +94,28 @@ class Snapshotter(Common, frozen=True, kw_only=True):
     keep: int = 3
 
 
+class Previewer(Common, frozen=True, kw_only=True):
+    """A previewer.
+
+    Attributes:
+        snapshots: Where the snapshotter writes (fsspec URL).
+        partitions: Partnership -> journal partition that holds it; drafts of others are not run.
+        group: Consumer group; it commits there how far it has answered.
+        weeks: Of history, or what there is.
+        an_hour: Drafts that are run in an hour at most.
+        limit_s: Seconds that one may take.
+        memory_mb: Memory that one may take.
+    """
+
+    snapshots: str
+    partitions: dict[str, int]
+    group: str = "previewer"
+    weeks: int = 52
+    an_hour: int = 12
+    limit_s: float = 900.0
+    memory_mb: int = 4096
+
+
 class Intake(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An intake.
 
@@ -123,7 +145,7 @@ class Operator(Common, frozen=True, kw_only=True):
     snapshots: str = ""
 
 
-S = TypeVar("S", Worker, Publisher, Snapshotter, Intake, Operator)
+S = TypeVar("S", Worker, Publisher, Snapshotter, Previewer, Intake, Operator)
 
 
 def load(file: str, kind: type[S]) -> S:

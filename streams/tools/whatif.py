@@ -107,7 +107,7 @@ def _head(name: str, found: Comparison) -> Iterator[str]:
 
 def _table(found: Comparison) -> Iterator[str]:
     yield f"{'':{WIDE}}{'today':>10}{'changed':>10}{'difference':>12}"
-    for what, today, changed in zip(ROWS, _rows(found.today), _rows(found.changed), strict=True):
+    for what, today, changed in zip(ROWS, figures(found.today), figures(found.changed), strict=True):
         yield f"{what:{WIDE}}{_number(today):>10}{_number(changed):>10}{_difference(today, changed):>12}"
 
 
@@ -121,7 +121,8 @@ ROWS: Final = (
 )  # fmt: skip
 
 
-def _rows(one: Column) -> tuple[float | None, ...]:
+def figures(one: Column) -> tuple[float | None, ...]:
+    """The numbers of `ROWS`; None where there are too few to say."""
     weeks = len(one.alerts)
     return (
         one.raise_ppm[0] / MICRO, one.raise_ppm[1] / MICRO, one.opening, sum(one.alerts), sum(one.alerts) / weeks,
@@ -184,7 +185,12 @@ def _cell(value: int | None) -> str:
 
 def main(argv: list[str]) -> int:
     """`sightline whatif`."""
-    parser = argparse.ArgumentParser(prog="sightline whatif", description="Runs other rules over the history.")
+    if "--follow" in argv:
+        from streams.tools import previewer  # noqa: PLC0415  (it imports this module)
+
+        return previewer.main([word for word in argv if word != "--follow"])
+    parser = argparse.ArgumentParser(prog="sightline whatif", description="Runs other rules over the history.",
+                                     epilog="--follow: answer desks' drafts instead, until stopped.")  # fmt: skip
     parser.add_argument("--config", required=True, help="settings file of an operator (JSON), with snapshots")
     parser.add_argument("--partition", required=True, type=int, help="journal partition of the partnership")
     parser.add_argument("--partnership", required=True)

@@ -7,7 +7,8 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.applications import Starlette
 
+from bridge.desk.accounts import Account
 from bridge.desk.app import build
-from tests.unit.bridge.desk.support import Made, valkey
+from bridge.desk.inbox import Reader
+from tests.unit.bridge.desk.support import _HASH, Made, valkey
 
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 CHROMIUM = next(
@@ -24,7 +27,7 @@ CHROMIUM = next(
 )
 QUIET = (
     "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--disable-default-apps", "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--disable-sync", "--disable-default-apps", "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )  # fmt: skip
 
 
@@ -42,11 +45,35 @@ def browser() -> Iterator[Browser]:
 
 
 class Served:
-    """A desk and where it is."""
+    """A desk, where it is, and its server, which may be stopped and started again."""
 
-    def __init__(self, made: Made, address: str) -> None:
-        self.made = made
-        self.address = address
+    def __init__(self, made: Made, port: int) -> None:
+        self.made, self.port = made, port
+        self.address = f"http://127.0.0.1:{port}"
+
+    def start(self) -> None:
+        """Serve, at the same address as before; what a process keeps of its loop does not outlive it."""
+        self.made.desk = replace(self.made.desk, inbox=Reader(self.made.sessions_redis, "council"))
+
+        @contextlib.asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[None]:
+            yield
+            await self.made.sessions_redis.aclose()
+
+        config = uvicorn.Config(
+            build(self.made.desk, lifespan), port=self.port, log_level="error", loop="asyncio",
+            timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            self._thread.join(timeout=0.01)
+
+    def stop(self) -> None:
+        """Serve no more; pages that are open lose their connection."""
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
 
 
 @pytest.fixture(scope="session")
@@ -55,27 +82,27 @@ def redis_url() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
-def served(tmp_path: Path, redis_url: str) -> Iterator[Served]:
-    made = Made(tmp_path, redis_url, {"sam": 4, "alex": 4, "kit": 1})
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        yield
-        await made.sessions_redis.aclose()
-
+@contextlib.contextmanager
+def serving(make: Callable[[str], Made]) -> Iterator[Served]:
+    """A desk behind a real server; `make` is given its address."""
     with socket.socket() as own:
         own.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            build(made.desk, lifespan), log_level="error", loop="asyncio", timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [own]}, daemon=True)
-        thread.start()
-        yield Served(made, f"http://127.0.0.1:{own.getsockname()[1]}")
-        server.should_exit = True
-        thread.join(timeout=10)
+        port = own.getsockname()[1]
+    made = make(f"http://127.0.0.1:{port}")
+    made.join()
+    served = Served(made, port)
+    served.start()
+    yield served
+    served.stop()
     made.redis.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path, redis_url: str) -> Iterator[Served]:
+    rungs = {"sam": 4, "alex": 4, "kit": 1}
+    supervisor = Account("u-sol", "sol", "Sol Supervisor", _HASH, ("mash",), ("supervisor",), ("rung-3",))
+    with serving(lambda _: Made(tmp_path, redis_url, rungs, more=[supervisor])) as served:
+        yield served
 
 
 class Watched:

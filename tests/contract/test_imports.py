@@ -30,7 +30,8 @@ CLOCKS = {"time", "random", "secrets", "os"}
 PURE = ("streams/linkage/", "streams/risk/", "streams/alerting/", "streams/presence/", "streams/insights/")
 PURE_MODULES = ("streams/step.py", "streams/partnership.py", "streams/receive.py", "streams/assess.py",
                 "streams/outbox.py", "streams/state.py", "streams/reviewing.py", "streams/controls.py",
-                "streams/governing.py", "streams/registers.py", "streams/records.py")  # fmt: skip
+                "streams/governing.py", "streams/registers.py", "streams/records.py", "streams/requests.py", "streams/lookups.py",
+                "streams/weekly.py")  # fmt: skip
 
 
 def modules() -> list[str]:

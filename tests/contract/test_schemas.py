@@ -9,7 +9,22 @@ from typing import Any
 
 import pytest
 
-from schemas import alert, codec, commit, control, dead_letter, envelope, event, identity, journal, profile, view
+from schemas import (
+    alert,
+    codec,
+    commit,
+    control,
+    dead_letter,
+    envelope,
+    event,
+    exchange,
+    identity,
+    journal,
+    lookup,
+    preview,
+    profile,
+    view,
+)
 from tests.contract.avro_evolution import faults
 from topology import TOPICS
 
@@ -18,7 +33,8 @@ TYPED: dict[str, Any] = {
     "profile": profile.Profile, "event": event.Event, "heartbeat": event.Heartbeat, "live": event.Live,
     "journal": journal.Journal, "commit": commit.Commit, "alert": alert.Alert, "presence": alert.Presence,
     "view": view.View, "dead_letter": dead_letter.DeadLetter, "control": control.Control,
-    "response": control.Response, "link_change": view.LinkChange, "score": view.Score,
+    "response": control.Response, "request": exchange.Request, "disclosure": exchange.Disclosure, "lookup": lookup.Lookup,
+    "link_change": view.LinkChange, "score": view.Score, "draft": preview.Draft, "preview": preview.Preview,
 }  # fmt: skip
 BOTH_WAYS = {"commit", "alert"}
 """Read by old readers too, hence FULL_TRANSITIVE; the others BACKWARD_TRANSITIVE (DESIGN section 1)."""

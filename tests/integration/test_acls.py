@@ -48,6 +48,8 @@ def expected() -> dict[str, tuple[set[str], set[str]]]:
     """Topic to (who writes, who reads)."""
     table: dict[str, tuple[set[str], set[str]]] = {
         "controls": ({"governance"}, {"intake"}),
+        "drafts": ({"governance"}, {"previewer"}),
+        "previews": ({"previewer"}, DESKS),
         "journal": ({"intake"}, {"worker", "operator", "intake"}),  # intake: its last tick, to go on from
         "commits": ({"worker"}, {"worker", "publisher", "snapshotter", "operator"}),
         "links": ({"publisher"}, {"operator"}),

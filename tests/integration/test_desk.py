@@ -120,11 +120,11 @@ def test_an_alert_on_the_topic_is_on_the_page_is_taken_and_outlives_redis(
                 assert any(line.startswith("event: changed") for line in stream.iter_lines())
             form = token(client.get("/alerts/" + "b" * 32).text)
             answer = client.post("/alerts/" + "b" * 32 + "/acknowledge", data={"csrf": form})
-            assert "Sam Duty has this" in answer.text
+            assert "You have this since" in answer.text
             assert decision(stack_kafka)["alert_id"] == "b" * 32
             redis.Redis.from_url(memory).flushall()
             sign_in(client)
-            eventually(lambda: "Sam Duty has it" in client.get("/inbox/mash").text, "the inbox is back")
+            eventually(lambda: "You have it" in client.get("/inbox/mash").text, "the inbox is back")
             assert client.get("/inbox/mash").text.count("Wilhelmina Ashdown") == 2
     finally:
         desk.send_signal(signal.SIGTERM)

@@ -12,6 +12,7 @@ import secrets
 import pytest
 
 import topology
+from bridge.normalise import Person
 from schemas import codec
 from schemas.dead_letter import REASONS
 from streams import registers
@@ -111,7 +112,8 @@ def test_a_thousand_mutations_are_counted_and_never_applied(town: Smalltown, mac
     valid = [
         town.identity("council", "m", JOHN), town.identity("council", "m", None), town.profile("council", "m"),
         town.event("council", "m", "e3", START_MS - 1, outcome="need_or_plan"), town.heartbeat("council", START_MS),
-        town.live("council", START_MS),
+        town.live("council", START_MS), town.request("council", "police", START_MS, records=[town.rid("council", "m")]),
+        town.lookup("council", Person(given=MARY.given, surname=MARY.surname, dob=MARY.dob), START_MS),
     ]  # fmt: skip
     before, cut = machine.digest(), Cutter(town.keyring.entity_key)
     for number in range(MUTATIONS):

@@ -96,6 +96,29 @@ def approvals(control: bytes) -> list[dict[str, Any]]:
     return found
 
 
+def test_every_agency_is_told_the_body_of_the_rules_in_force_as_it_was_signed_and_of_no_other_control(
+    street: Street,
+) -> None:
+    control = street.rules(2, raise_at=0.5)
+    _, signed = codec.decode(codec.decode(control, frozenset({"journal"}))[1]["body"], frozenset({"control"}))
+    told = rows(street.step(control).outbox, "control:rules")
+    assert [(agency, body["in_force"]["version"], body["body"]) for agency, body in told] == [
+        (agency, 2, signed["body"]) for agency in sorted(AGENCIES)
+    ]
+    waiting = street.step(street.rules(3, effective_at=street.now + DAY_MS, raise_at=0.6))
+    assert {body["body"] for _, body in rows(waiting.outbox, "control:rules")} == {signed["body"]}
+    register = json.loads(street.machine.partnerships[NAME].tables["told"]["control:register"])
+    assert "body" not in register
+
+
+def test_a_body_that_is_too_long_to_tell_is_left_out_and_in_force_all_the_same(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.controls.BODY_TOLD_MAX_BYTES", 64)
+    told = rows(street.step(street.rules(2)).outbox, "control:rules")
+    assert [(body["in_force"]["version"], body["body"]) for _, body in told] == [(2, None)] * len(AGENCIES)
+
+
 DESK = {"name": "desk", "agency": "police"}
 BAD_BODIES: list[tuple[dict[str, Any], str]] = [
     ({"clear_ratio": 1.2}, "clear_ratio must be from .05 to .95"),

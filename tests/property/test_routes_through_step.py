@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from schemas.alert import MOVED, OUT_OF_HOURS, TAKEN_OVER, UNREAD
 from schemas.event import FAMILIES
 from streams.alerting.notice import Notice
-from streams.outbox import AlertOut
+from streams.outbox import AlertOut, RefusedOut
 from streams.state import Out
 from streams.step import make_machine
 from tests.smalltown import AGENCIES, DAY_MS, JOHN, MARY, NAME, START_MS, Smalltown, fold, tick
@@ -352,3 +352,57 @@ def test_the_story_test_would_notice(town: Smalltown) -> None:
                 [("east", raised), ("boss", msgspec.structs.replace(raised, version=2, state="cleared"))]):  # fmt: skip
         with pytest.raises(AssertionError):
             holds_together(bad)
+
+
+# Decisions
+
+
+@pytest.mark.parametrize(
+    "action", ["acknowledge", "assign", "act", "close", "snooze", "dispute_score", "dispute_link"]
+)
+def test_every_decision_that_a_desk_sends_is_applied_once_and_none_is_refused(town: Smalltown, action: str) -> None:
+    street = Street(town)
+    street.trouble()
+    until = street.now + DAY_MS if action == "snooze" else None
+    sent = town.response("council", action, street.now, alert_id=street.alert_id, team="east", until_at=until)
+    street.step(sent)
+    assert (street.outcome.counts["council", "applied"], refusals(street)) == (1, [])
+    before = street.machine.partnerships[NAME].tables["alerts"][street.alert_id]
+    street.step(sent)
+    assert (street.outcome.counts["council", "duplicate"], refusals(street)) == (1, [])
+    assert street.machine.partnerships[NAME].tables["alerts"][street.alert_id] == before
+
+
+def test_a_disputed_link_names_the_agencys_own_records_and_changes_no_link(town: Smalltown) -> None:
+    street = Street(town)
+    street.trouble()
+    before = {name: dict(table) for name, table in street.machine.partnerships[NAME].tables.items()}
+    assert street.respond("dispute_link", "east", records=[town.rid("council", "m")]) == []
+    assert refusals(street) == []
+    after = street.machine.partnerships[NAME].tables
+    assert [name for name, table in before.items() if dict(after[name]) != table] == ["responses"]
+
+
+@pytest.mark.parametrize("records", [[("police", "p")], [("council", "nobody")], [("council", "m")] * 3])
+def test_a_disputed_link_of_another_agencys_record_is_refused(
+    town: Smalltown, records: list[tuple[str, str]]
+) -> None:
+    street = Street(town)
+    street.trouble()
+    street.step(town.identity("police", "p", JOHN))
+    street.respond("dispute_link", "east", records=[town.rid(*name) for name in records])
+    assert refusals(street) == ["bad_response"]
+
+
+def test_what_was_snoozed_and_taken_up_again_is_told_of_like_any_other(town: Smalltown) -> None:
+    street = Street(town)
+    street.trouble()
+    street.respond("snooze", "east", until_at=street.now + 20 * DAY_MS)
+    street.respond("acknowledge", "east")
+    assert street.machine.partnerships[NAME].tables["alerts"][street.alert_id].snoozed_until == 0
+
+
+def refusals(street: Street) -> list[str]:
+    """Why entries of the last step were refused."""
+    refused = [out for out in street.outcome.outbox if out.kind == "dead_letter"]
+    return [msgspec.msgpack.decode(out.body, type=RefusedOut).reason for out in refused]

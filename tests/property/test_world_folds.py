@@ -37,7 +37,7 @@ def test_a_recovery_at_any_moment_of_a_year_changes_nothing(tmp_path: Path) -> N
             assert _remembered(whole) == [], start
     assert folds > 50
     (town,) = whole.partnerships.values()
-    for table in ("forecasts", "spreads", "demand_insight", "drift"):
+    for table in ("forecasts", "spreads", "demand_insight", "drift", "flow_insight", "alert_insight"):
         assert town.tables[table], table
     assert len(town.watch.scholars) == 1 + len(ALSO)
     for one in town.watch.scholars:

@@ -32,6 +32,7 @@ class Subject:
         household: The agency's own household id; empty where there is none.
         alert: The user's team has an alert or a notice about it.
         review: A suggested link is to be decided.
+        request: Another agency asks for it, and that is to be decided.
     """
 
     records: tuple[bytes, ...] = ()
@@ -39,6 +40,7 @@ class Subject:
     household: str = ""
     alert: bool = False
     review: bool = False
+    request: bool = False
 
 
 class Because(NamedTuple):
@@ -147,31 +149,32 @@ async def situations(
 def _situations(desk: Desk, user: User, subject: Subject, facts: Facts, begun: Situation) -> tuple[Situation, ...]:
     config, wall = desk.config, desk.wall()
     about = bases.keys(subject.records, subject.household)
+    written = desk.records.knows(about)  # of most children nobody has written anything: then nothing more is asked
+    ties = (("alert", subject.alert), ("review", subject.review), ("request", subject.request))
+    relations = {name for name, so in ties if so}
+    if facts.teams & set(user.account.teams):
+        relations.add("allocated")
     shared = begun._replace(
-        relations=_relations(desk, user, subject, facts, about),
+        relations=frozenset(relations | _tied(desk, user, about) if written else relations),
         assessed=facts.assessed,
         stepped_up=stepped_up(user, wall),
-        break_glass=bases.glass_holds(desk.records, about, user.account.user, wall),
+        break_glass=written and bases.glass_holds(desk.records, about, user.account.user, wall),
         restricted=facts.restricted,
-        lifted=facts.restricted and bases.lifted(desk.records, about, user.account.user, wall),
+        lifted=written and facts.restricted and bases.lifted(desk.records, about, user.account.user, wall),
     )
     others = subject.known_to or tuple(config.agencies)
     return tuple(
-        shared._replace(agency=agency, bases=bases.standing(desk.records, about, agency, wall))
+        shared._replace(
+            agency=agency, bases=bases.standing(desk.records, about, agency, wall) if written else frozenset()
+        )
         for agency in dict.fromkeys((config.agency, *others))
     )
 
 
-def _relations(desk: Desk, user: User, subject: Subject, facts: Facts, about: tuple[str, ...]) -> frozenset[str]:
-    found = {name for name, so in (("alert", subject.alert), ("review", subject.review)) if so}
-    if facts.teams & set(user.account.teams):
-        found.add("allocated")
-    since = desk.wall() - LOOKED_UP_MS
-    for kind in ("lookup", "request"):
-        entries = [one for key in about for one in desk.records.about(kind, key)]
-        if any(one.at >= since and one.user in (user.account.user, "") for one in entries):
-            found.add(kind)
-    return frozenset(found)
+def _tied(desk: Desk, user: User, about: tuple[str, ...]) -> set[str]:
+    """The tie that the user's own look-up made, while it lasts."""
+    since, entries = desk.wall() - LOOKED_UP_MS, [one for key in about for one in desk.records.about("lookup", key)]
+    return {"lookup"} if any(one.at >= since and one.user == user.account.user for one in entries) else set()
 
 
 def _reach(desk: Desk, asked: Sequence[Situation], verdicts: Sequence[Verdict]) -> Reach:

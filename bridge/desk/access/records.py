@@ -10,7 +10,7 @@ import hashlib
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,6 +74,7 @@ class Records:
         ] = {}  # asked at every row of an inbox: no query where none is
         for key, kind, n in self._db.execute("SELECT key, kind, n FROM about ORDER BY n"):
             self._places.setdefault((key, kind), []).append(n)
+        self._keys = {key for key, _ in self._places}
 
     def append(self, kind: str, about: Sequence[str], user: str, body: dict[str, Any]) -> Entry:
         """Write one entry; it is on disk when this returns."""
@@ -92,6 +93,7 @@ class Records:
                 self._db.execute("COMMIT")
                 for key, _, n in rows:
                     self._places.setdefault((key, kind), []).append(int(n or 0))
+                    self._keys.add(key)
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
@@ -101,6 +103,10 @@ class Records:
         """Entries of a kind about somebody or something, oldest first."""
         found = self._places.get((self._key(key), kind), ())
         return [entry for n in found for entry in self._read("SELECT id, sealed FROM entries WHERE n = ?", (n,))]
+
+    def knows(self, keys: Iterable[str]) -> bool:
+        """Whether anything was ever written about any of some."""
+        return any(self._key(key) in self._keys for key in keys)
 
     def of(self, kind: str, since: int = 0, limit: int = 500) -> list[Entry]:
         """The newest entries of a kind, oldest first.

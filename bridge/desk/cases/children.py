@@ -13,12 +13,15 @@ from bridge.desk import ahead, pages, words
 from bridge.desk.access.gate import Reach, Subject, reaches
 from bridge.desk.cases.sections import EVENTS, STATUSES
 from bridge.desk.desk import Desk, User
+from bridge.desk.duty.wording import Held
 from bridge.desk.inbox import CLOSED, keys_about
 from bridge.desk.names import Named, People
 from bridge.desk.rungs import SUMMARY, cut_alert, cut_event, cut_household, cut_profile
 from bridge.desk.views import about_alert
 
 ROWS_MAX: Final = 50  # children of one page
+
+NOBODY: Final = Held()  # who has an alert is said on its own page
 
 
 @dataclass(frozen=True)
@@ -141,5 +144,5 @@ def _child(desk: Desk, cut: Cut, event: Mapping[str, Any], names: Mapping[bytes,
         words.percent(cut.household["score_ppm"]) if "score_ppm" in cut.household else "",
         f"{last.expected} {last.when}" if last else "",
         words.lags(cut.household.get("behind", ()), desk.config.agency_name),
-        tuple(pages.row(alert, {}, None, desk.config, now) for alert in cut.alerts),
+        tuple(pages.row(alert, {}, NOBODY, desk.config, now) for alert in cut.alerts),
     )

@@ -19,6 +19,7 @@ from bridge.desk.cases import disclosed
 from bridge.desk.cases.find import Case, Seen, team_of
 from bridge.desk.config import Config
 from bridge.desk.desk import Desk, User
+from bridge.desk.duty import deeds, wording
 from bridge.desk.names import Named, People
 from bridge.desk.rungs import (
     CALL,
@@ -125,7 +126,9 @@ async def told(desk: Desk, user: User, seen: Seen, scope: Scope, page: str) -> T
         case=case, scope=scope, may=may, names=names, own=own, kin=kin, household=household,
         alerts=await _alerts(desk, user, case) if every else (),
         notices=await _notices(desk, user, case) if every else (),
-        disclosed=await disclosed.items(desk, user, case.subject) if every else (),
+        disclosed=await disclosed.items(desk, user, case.subject, {alert["alert_id"] for _, alert in case.alerts})
+        if every
+        else (),
         calls=_calls(seen, desk.config) if every else (),
         reach=await _reading(desk, user, seen, may, scope),
         behind=await _behind(desk, may, household),
@@ -165,10 +168,7 @@ def _read(people: People, record: bytes, may: Reach) -> Own:
 
 
 async def _kin(desk: Desk, user: User, seen: Seen, own: Iterable[Own], scope: Scope) -> tuple[Kin, ...]:
-    """Ties to other own records, each as far as the user may see that record by itself.
-
-    None is named where the subject itself may not be: a brother's name would tell hers.
-    """
+    """Ties to other own records, each as far as the user may see that record by itself."""
     case = seen.case
     ties = [Kin(one.profile["unborn_of"], "mother", one.record, False) for one in own if one.profile.get("unborn_of")]
     if case.subject is not case.whole:
@@ -186,7 +186,7 @@ async def _kin(desk: Desk, user: User, seen: Seen, own: Iterable[Own], scope: Sc
         least = 0 if one.tie == "same household" else CATEGORIES
         inside = scope.kind != "system" or source == scope.system
         if reach.of(reach.own_agency) >= least and inside:
-            found.append(one._replace(open=reach.names and seen.may.names))
+            found.append(one._replace(open=reach.names and seen.may.names))  # a sibling's name tells who a child is
     return tuple(found)
 
 
@@ -196,11 +196,13 @@ def _unborn(people: People, mother: bytes, others: Iterable[bytes]) -> list[byte
 
 async def _alerts(desk: Desk, user: User, case: Case) -> tuple[tuple[int, pages.Row], ...]:
     may = await reaches(desk, user, [about_alert(alert) for _, alert in case.alerts])
-    taken = {team: await desk.inbox.taken(team) for team in {team for team, _ in case.alerts}}
+    did = {team: await desk.inbox.deeds(team) for team in {team for team, _ in case.alerts}}
     now, rows = desk.now(), []
     for (team, alert), reach in zip(case.alerts, may, strict=True):
         if cut := cut_alert(alert, reach, desk.config):
-            row = pages.row(cut, {}, taken[team].get(alert["alert_id"]), desk.config, now)
+            standing = deeds.of_alert(alert, did[team].get(alert["alert_id"], ()))
+            held = wording.held(standing, cut["version"], user.account.user, desk.accounts.name, now)
+            row = pages.row(cut, {}, held, desk.config, now)
             rows.append((int(cut["version"]), row))
     return tuple(rows)
 

@@ -139,7 +139,7 @@ async def _report(request: Request, action: str, page: str) -> Response:
         "named": names.get(case.subject.records[0]),
         "subject": case.subject.records[0].hex(),
         "at": words.moment(desk.wall(), 0),
-        "reference": reference[: summary.REFERENCE_CHARS],
+        "reference": reference,
         "page": "report",
     }
     return render(page, {**await own_frame(request, user), **context})

@@ -17,8 +17,6 @@ from bridge.desk.cases.gather import Scope
 from bridge.desk.desk import Desk, User
 from bridge.desk.pages import Call
 
-REFERENCE_CHARS = 12  # of the hash of the audit's line
-
 
 @dataclass(frozen=True)
 class Summary:
@@ -111,7 +109,7 @@ async def read(desk: Desk, user: User, seen: Seen, how: How) -> Summary:
         since=words.moment(last.at, desk.wall()) if last else "",
         at=words.moment(desk.wall(), 0),
         by=user.account.name,
-        reference=reference[:REFERENCE_CHARS],
+        reference=reference,
     )
 
 
@@ -123,7 +121,8 @@ async def audited(desk: Desk, user: User, action: str, case: Case, may: Reach, *
     team = team_of(desk, user)
 
     def record() -> str:
-        return desk.audit.record(user.account.user, action, case.ids, team=team, basis=reasons, **home, **more)
+        number = desk.audit.record(user.account.user, action, case.ids, team=team, basis=reasons, **home, **more)
+        return f"line {number}"
 
     return await asyncio.to_thread(record)
 

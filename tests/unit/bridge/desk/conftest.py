@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.unit.bridge.desk import surface
 from tests.unit.bridge.desk.support import Client, Made, valkey
+from tests.unit.bridge.desk.surface import Wire
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +43,15 @@ def desk(make: Callable[..., Made]) -> Made:
 def client(desk: Made) -> Iterator[Client]:
     with Client(desk) as client:
         yield client
+
+
+@pytest.fixture
+def wire(make: Callable[..., Made]) -> Wire:
+    made = make({"kit": 1}, more=[surface.SAM])
+    return Wire(made, surface.fill(made))
+
+
+@pytest.fixture
+def sam(wire: Wire) -> Wire:
+    assert wire.sign_in().header("location") == "/"
+    return wire

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import re
 import socket
@@ -29,14 +30,26 @@ from bridge.desk.app import build
 from bridge.desk.audit import Audit
 from bridge.desk.config import Config
 from bridge.desk.desk import Desk
+from bridge.desk.exchange.asker import Asker
+from bridge.desk.exchange.decide import Policy
+from bridge.desk.exchange.feed import ExchangeTaker
+from bridge.desk.exchange.holder import Holder
+from bridge.desk.exchange.open import Exchange
 from bridge.desk.inbox import OWN, Reader, Writer
+from bridge.desk.lookup.routes import ASKED
+from bridge.desk.lookup.seek import PlatformSeeker
 from bridge.desk.names import Names
 from bridge.desk.oidc import Provider
+from bridge.desk.oversight.controls_keys import ApproverKeys, Governance
 from bridge.desk.respond import NotSent
 from bridge.desk.sessions import Sessions
+from bridge.keys import AgencyKeys
 from schemas import crypto
-from schemas.control import Response, statement
+from schemas.control import Control, Response, statement
+from schemas.preview import Draft
+from tests.unit.bridge.desk.exchange.support import Side, Wire
 
+NO_DISCLOSURES = Policy("council", ())
 NOW = 1_764_000_000_000  # Mon 24 Nov 2025, 16:00 in London
 HOUR_MS = 3_600_000
 ANN, BEN, CAT = b"record-ann", b"record-ben", b"record-cat"
@@ -64,7 +77,14 @@ def valkey() -> Iterator[str]:
         server.stop()
 
 
+PLATFORM, SIGN = crypto.hpke_keypair(), crypto.sign_keypair()
+KEYS = AgencyKeys(
+    "northmere", "council", b"a" * 32, {1: bytes(range(32))}, 1, SIGN[0], crypto.hpke_keypair()[0], PLATFORM[1]
+)
+"""Of the council, for what the desk sends by itself."""
 APPROVERS = {name: crypto.sign_keypair() for name in ("caldicott-guardian", "head-of-governance")}
+APPROVER_OF = {"u-gale": "head-of-governance", "u-cal": "caldicott-guardian", "u-sam": "head-of-governance"}
+"""User -> the approver whose key is theirs."""
 OPEN = [
     {"id": f"rung-{rung}", "title": f"Everything to rung {rung}", "purpose": "safeguarding", "legal_basis": "test",
      "agencies": ["*"], "rung": rung}
@@ -129,6 +149,25 @@ class FakeResponder:
         self.sent.append(response)
 
 
+class FakeGovernor:
+    """Controls and drafts in lists; may fail."""
+
+    def __init__(self) -> None:
+        self.controls: list[Control] = []
+        self.drafts: list[Draft] = []
+        self.fails = False
+
+    def control(self, control: Control) -> None:
+        if self.fails:
+            raise NotSent("timed out")
+        self.controls.append(control)
+
+    def draft(self, draft: Draft) -> None:
+        if self.fails:
+            raise NotSent("timed out")
+        self.drafts.append(draft)
+
+
 class Client:
     """A browser without a browser: one loop, one cookie jar, no redirects followed."""
 
@@ -175,7 +214,8 @@ class Made:
         self.config = Config.model_validate({**settings(folder, redis_url), **(oidc or {})})
         self.runner = asyncio.Runner()  # one loop for all browsers of this desk
         self.wall = NOW
-        self.people, self.responder = FakePeople(), FakeResponder()
+        self.people, self.responder, self.sent = FakePeople(), FakeResponder(), Wire()
+        self.governor = FakeGovernor()
         self.audit = Audit(folder / "audit.jsonl", lambda: self.wall)
         self.redis = redis.Redis.from_url(redis_url)
         self.redis.flushall()
@@ -194,6 +234,8 @@ class Made:
             now=lambda: self.wall,
             wall=lambda: self.wall,
             provider=self._provider(transport),
+            governance=Governance(approver_keys(folder, self.config.approvers), self.governor),
+            seeker=PlatformSeeker(lambda: KEYS, "default", self.sent),
         )
         for team in self.config.teams:
             self.writer.alive(team, NOW)
@@ -204,6 +246,26 @@ class Made:
             return None
         wall = lambda: int(time.time() * 1000)  # noqa: E731  (a provider's tokens bear the real time)
         return Provider(self.config.oidc, SECRET, self.sessions_redis, "council", wall, transport)
+
+    def join(self) -> tuple[Side, Side]:
+        """Give the desk an exchange: its side, and that of the police at the other end of a wire."""
+        folder = self.config.audit.parent / "sides"
+        folder.mkdir()
+        wire = Wire()
+        police, own = Side(folder, "police", wire), Side(folder, "council", wire)
+        own.room = dataclasses.replace(own.room, audit=self.audit, now=self.desk.now, wall=self.desk.wall)
+        own.holder = Holder(own.room, lambda: NO_DISCLOSURES, self.people, {"name": "Council"})
+        own.asker = Asker(own.room, 72 * 3600)
+        own.taker = ExchangeTaker(own.room, own.holder, own.asker, 365)
+        own.exchange = Exchange(own.holder, own.asker, own.taker, own.partners, own.kept.close)
+        self.desk = dataclasses.replace(self.desk, exchange=own.exchange)
+        return own, police
+
+    def looks_up(self, lookup_id: str, user: str = "u-sam", **changes: Any) -> None:
+        """A user has looked somebody up."""
+        body = {"lookup_id": lookup_id, "team": "mash", "purpose": "safeguarding", "reason": "",
+                "expires_at": self.wall + HOUR_MS, **changes}  # fmt: skip
+        self.desk.records.append(ASKED, (f"look_up:{lookup_id}",), user, body)
 
     def close(self) -> None:
         """End what a browser of this desk opened."""
@@ -218,10 +280,23 @@ class Made:
         """As the feed does it."""
         name = "alert" if "alert_id" in message else "presence"
         self._offset += 1
+        if "draft_id" in message:
+            self.writer.take(OWN, "preview", message, "previews/0", self._offset)
+            return
         if "body" in message:
             self.writer.take(OWN, "view", message, "views/0", self._offset)
             return
         self.writer.take(team, name, message, f"{name}s-{team}/0", self._offset)
+
+
+def approver_keys(folder: Path, approvers: dict[str, str]) -> ApproverKeys:
+    """Gale's and Cal's keys as an operator lays them; Sam has a second account for Gale's."""
+    files = {}
+    for user, name in APPROVER_OF.items():
+        files[user] = folder / f"{user}.private"
+        files[user].write_text(APPROVERS[name][0].hex() + "\n")
+        files[user].chmod(0o600)
+    return ApproverKeys(files, approvers)
 
 
 def kafka(folder: Path, username: str) -> dict[str, str]:
@@ -312,6 +387,19 @@ def suggestion(suggestion_id: str = "c4" * 16, **fields: Any) -> dict[str, Any]:
             "body": json.dumps(body)}  # fmt: skip
 
 
+def found(lookup_id: str, *matches: dict[str, Any]) -> dict[str, Any]:
+    """A row of the agency's views: whom a look-up found."""
+    body = {"found_at": NOW, "expires_at": NOW + HOUR_MS, "matches": list(matches)}
+    return {"kind": "lookup", "key": f"lookup:{lookup_id}", "as_of_at": NOW, "body": json.dumps(body)}
+
+
+def match(*records: bytes, household: str = "f00d", **changes: Any) -> dict[str, Any]:
+    """Somebody whom the police know too."""
+    own = [record.hex() for record in records]
+    agencies = ["council", "police"] if own else ["police"]
+    return {"household": household, "records": own, "agencies": agencies, "strength_milli": 12_687, **changes}
+
+
 def links(household: str = "f00d", **fields: Any) -> dict[str, Any]:
     """A row of the agency's views: what makes the records of a household's children one each."""
     pair = {
@@ -346,13 +434,6 @@ def outcomes() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def profile(record: bytes, **fields: Any) -> dict[str, Any]:
-    """What is true of a record now: a child of the front door's, with nothing special."""
-    base = {"op": "upsert", "age_band": "5-10", "to_18": True, "to_25": False, "group": "", "allocation": "mash",
-            "restricted": False, "unborn_of": b"", "statuses": [], "pseudonym": record}  # fmt: skip
-    return {**base, **fields}
-
-
 def event(kind: str = "referral", days: int = 3, **fields: Any) -> dict[str, Any]:
     """An own event as the bridge's store has it."""
     base = {"source": "carefile", "event": "contact", "key": ["9"], "kind": kind,
@@ -367,6 +448,53 @@ def demand(**cells: Any) -> dict[str, Any]:
             for team in ("mash", "total")]  # fmt: skip
     body = {"table": "demand", "weeks": [4, 12, 26], "kinds": ["episodes", "alerts"], "rows": rows}
     return {"kind": "insight", "key": "insight:demand", "as_of_at": NOW, "body": json.dumps(body)}
+
+
+def profile(record: bytes, *statuses: str, **fields: Any) -> dict[str, Any]:
+    """What our own store says of a child of ten, whose statuses last."""
+    spells = [{"kind": kind, "started_at": NOW - 24 * HOUR_MS, "ended_at": None} for kind in statuses]
+    return {"op": "upsert", "age_band": "5-10", "to_18": True, "to_25": False, "group": "", "allocation": "mash",
+            "restricted": False, "unborn_of": b"", "statuses": spells, "pseudonym": record, **fields}  # fmt: skip
+
+
+def insight(name: str, **fields: Any) -> dict[str, Any]:
+    """A row of the agency's views: a table of the week, with one count withheld."""
+    tables: dict[str, dict[str, Any]] = {
+        "caseload": {
+            "columns": ["none", "early_help", "in_need", "plan", "looked_after", "total"],
+            "rows": [
+                {"agency_kind": "police", "cells": {"none": 1_495, "early_help": 40, "in_need": 25, "plan": 10,
+                                                    "looked_after": 15, "total": 1_585}},
+                {"agency_kind": "social_care", "cells": {"none": 300, "early_help": 120, "in_need": 90, "plan": None,
+                                                         "looked_after": 30, "total": None}},
+            ],
+        },
+        "flows": {
+            "columns": ["none", "plan"], "span_weeks": 4,
+            "rows": [{"from": "none", "cells": {"plan": 10}}, {"from": "plan", "cells": {"none": None}}],
+        },
+        "alerts": {
+            "columns": ["raised", "answered", "true_positive", "false_positive"], "window_weeks": 12,
+            "rows": [
+                {"team": "mash", "precision_percent": 67, "median_response_s": 7_200,
+                 "cells": {"raised": 105, "answered": 45, "true_positive": 20, "false_positive": 10}},
+                {"team": "total", "precision_percent": None, "median_response_s": None,
+                 "cells": {"raised": 115, "answered": None, "true_positive": None, "false_positive": 10}},
+            ],
+        },
+        "links": {
+            "columns": ["people", "found", "apart", "undone", "false_ppm", "missed_ppm"],
+            "rows": [
+                {"group": "A1", "withheld": False, "cells": {"people": 435, "found": 0, "apart": 10, "undone": 0,
+                                                             "false_ppm": 1_000, "missed_ppm": 19_000}},
+                {"group": "total", "withheld": False, "cells": {"people": None, "found": 0, "apart": 10, "undone": 0,
+                                                                "false_ppm": None, "missed_ppm": 20_000}},
+            ],
+        },
+    }  # fmt: skip
+    body = {"table": name, "title": f"The {name}", "counts": "Whom it counts.", "published_at": NOW - 16 * HOUR_MS,
+            "rounded_to": 5, "withheld": "counts of 1 to 7", **tables[name], **fields}  # fmt: skip
+    return {"kind": "insight", "key": f"insight:{name}", "as_of_at": NOW, "body": json.dumps(body)}
 
 
 def control(name: str, **fields: Any) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def test_demand_is_shown_by_team_and_what_is_withheld_says_so(desk: Made, client
     assert page.text.count("too few to show") == 6
     for words in ("New episodes of need or plan", "Alerts raised", "next 12 weeks", "All teams"):
         assert words in page.text
-    assert 'href="/demand"' in client.get("/inbox/mash").text
+    assert 'href="/demand"' in client.get("/insights").text
     assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=|<style", page.text)
 
 

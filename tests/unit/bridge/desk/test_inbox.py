@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bridge.desk import inbox
-from bridge.desk.accounts import Accounts
-from bridge.desk.inbox import Reader, Taken, keys
+from bridge.desk.duty.deeds import Deed
+from bridge.desk.inbox import Reader, keys
+from bridge.desk.live import BLOCK_MS
 from bridge.desk.serve import remember
 from tests.unit.bridge.desk.support import NOW, Made, alert, presence
 
@@ -55,6 +56,11 @@ async def test_a_page_resumes_after_the_last_change_it_saw(desk: Made) -> None:
     assert later == await reader.newest("mash")
 
 
+async def test_a_stream_that_waits_is_not_given_up_by_the_client_of_redis(desk: Made) -> None:
+    connection = desk.sessions_redis.connection_pool.make_connection()
+    assert connection.socket_timeout is None or connection.socket_timeout * 1000 > BLOCK_MS
+
+
 async def test_a_waiting_page_is_told_at_once(desk: Made) -> None:
     async def first() -> str:
         async for _, kind in desk.desk.inbox.changes("mash", "$", 5_000):
@@ -80,11 +86,10 @@ async def test_a_lost_redis_is_noticed_and_what_people_decided_comes_back(desk: 
     desk.redis.flushdb()
     assert not desk.writer.alive("mash", NOW)
     assert desk.writer.offsets("mash") == {}
-    remember(desk.writer, Accounts(desk.config.accounts), desk.config)
-    taken = await desk.desk.inbox.taken("mash")
-    assert taken == {
-        "a1" * 16: Taken("u-sam", "Sam Duty", NOW),
-        "b1" * 16: Taken("u-gone", "somebody who has left", NOW),
+    remember(desk.writer, desk.config)
+    assert await desk.desk.inbox.deeds("mash") == {
+        "a1" * 16: [Deed(1, NOW, "u-sam", "acknowledge", "a1" * 16)],
+        "b1" * 16: [Deed(2, NOW, "u-gone", "acknowledge", "b1" * 16)],
     }
 
 
@@ -98,8 +103,22 @@ async def test_beyond_its_bound_the_inbox_drops_what_is_closed_first(desk: Made,
     assert {row["alert_id"] for row in await desk.desk.inbox.alerts("mash")} == {"new", "newer"}
 
 
-async def test_the_first_who_takes_an_alert_has_it(desk: Made) -> None:
-    reader = desk.desk.inbox
-    for name in ("Sam", "Alex"):
-        await reader.take("mash", "a1", Taken(name, name, NOW))
-    assert (await reader.taken("mash"))["a1"].name == "Sam"
+async def test_beyond_its_bound_the_oldest_deeds_go(desk: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "DEEDS_MAX", 3)
+    monkeypatch.setattr(inbox, "DEEDS_BATCH", 2)
+    for n in (9, 10, 11, 12):
+        await desk.desk.inbox.did("mash", Deed(n, NOW, "u", "act", "a1"))
+    assert [deed.n for deed in (await desk.desk.inbox.deeds("mash"))["a1"]] == [11, 12]
+    desk.writer.redo("mash", [Deed(n, NOW, "u", "act", "a1") for n in range(20)])
+    assert [deed.n for deed in (await desk.desk.inbox.deeds("mash"))["a1"]] == [11, 12, 17, 18, 19]
+
+
+async def test_a_team_that_has_an_alert_out_of_hours_only_keeps_knowing_so(desk: Made) -> None:
+    said = [("updated", "out of hours"), ("updated", ""), ("cleared", "taken over by the team it is for"),
+            ("updated", "unread"), ("updated", "out of hours"), ("updated", "moved to another team")]  # fmt: skip
+    found = []
+    for version, (state, correction) in enumerate(said, start=2):
+        desk.arrives(alert(version=version, state=state, correction=correction))
+        kept = await desk.desk.inbox.alert("mash", "a1" * 16)
+        found.append(kept is not None and kept["aside"])
+    assert found == [True, True, True, False, True, False]

@@ -168,9 +168,9 @@ def test_what_was_said_last_replaces_what_was_said_before(desk: Made, client: Cl
 
 def test_the_page_is_linked_and_says_when_nothing_has_been_told(desk: Made, client: Client) -> None:
     sign_in(client)
-    assert 'href="/model"' in client.get("/inbox/mash").text
+    assert 'href="/model"' in client.get("/insights").text
     assert NOT_YET in page_of(client)
-    assert '<a class="desk-nav__link" href="/model" aria-current="page">' in page_of(client)
+    assert '<a class="desk-nav__link" href="/insights" aria-current="page">' in page_of(client)
     desk.arrives(figures())
     assert NOT_YET in page_of(client)
 

@@ -140,7 +140,7 @@ def test_taking_an_alert_sends_one_decision_and_tells_colleagues(desk: Made, cli
     sent = desk.responder.sent[0]
     assert (sent["action"], sent["user"], sent["alert_id"], sent["team"]) == ("acknowledge", "u-sam", ALERT, "mash")
     assert sent["records"] == [ANN, BEN]
-    assert "Sam Duty has this" in client.get(f"/alerts/{ALERT}").text
+    assert "You have this since today 16:00" in client.get(f"/alerts/{ALERT}").text
     assert "Nobody waits" in client.get("/inbox/mash").text
 
 

@@ -11,9 +11,56 @@ from bridge.config import ConfigError
 from bridge.desk import config as configs
 from bridge.desk import serve
 from bridge.desk.accounts import Account, Accounts, hash_password, write
-from bridge.desk.names import _born, _named
+from bridge.desk.feed import of_agency
+from bridge.desk.names import born, named
 from bridge.desk.sessions import secret
+from bridge.keyfiles import KeyFault
 from tests.unit.bridge.desk.support import settings
+
+OIDC = {
+    "issuer": "https://id.example",
+    "client_id": "desk",
+    "client_secret_file": "oidc.secret",
+    "address": "https://desk.example",
+}
+
+
+def test_a_provider_takes_the_place_of_passwords_unless_both_are_wanted(tmp_path: Path) -> None:
+    for more, passwords in (({}, True), ({"oidc": OIDC}, False), ({"oidc": OIDC, "local_accounts": True}, True)):
+        (tmp_path / "desk.json").write_text(json.dumps({**settings(tmp_path, "redis://h/0"), **more}))
+        config = configs.load(tmp_path / "desk.json")
+        assert config.passwords == passwords
+        assert config.idle_s == 30 * 60
+        if config.oidc is not None:
+            assert config.oidc.client_secret_file == tmp_path / "oidc.secret"
+
+
+def test_an_account_without_a_password_is_no_account_with_an_empty_one(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.json"
+    write(path, [Account("u-1", "sam", "Sam", "", ("mash",))])
+    accounts = Accounts(path)
+    for password in ("", "nobody signs in with this"):
+        assert accounts.check("sam", password) is None
+    assert accounts.of_login("sam") is not None
+    assert accounts.of_login("nobody") is None
+
+
+def test_a_desk_changes_rules_only_where_its_settings_say_with_what(tmp_path: Path) -> None:
+    plain = settings(Path(), "redis://h/0")
+    governing = {"kafka": {**plain["kafka"], "username": "governance"}, "approver_keys": {"u-gale": "gale.private"}}
+    file = tmp_path / "desk.json"
+    file.write_text(json.dumps(plain))
+    config = configs.load(file)
+    assert serve.governance(config) is None
+    assert of_agency(config).topics == ("views-council",)
+    file.write_text(json.dumps({**plain, "governance": governing}))
+    config = configs.load(file)
+    assert config.governance is not None
+    assert config.governance.approver_keys == {"u-gale": tmp_path / "gale.private"}
+    assert config.governance.kafka.password_file == tmp_path / "team.password"
+    assert of_agency(config).topics == ("views-council", "previews")
+    with pytest.raises(KeyFault, match=r"gale.private: cannot be read"):
+        serve.governance(config)
 
 
 def test_settings_are_relative_to_their_file(tmp_path: Path) -> None:
@@ -30,6 +77,10 @@ def test_settings_are_relative_to_their_file(tmp_path: Path) -> None:
         ({"colour": "red"}, "colour"),
         ({"idle_s": 0}, "idle_s"),
         ({"agency": None}, "agency"),
+        ({"oidc": {"issuer": "https://id.example"}}, "oidc.client_id"),
+        ({"oidc": {**OIDC, "issuer": "http://id.example"}}, "oidc.issuer"),
+        ({"oidc": {**OIDC, "address": "http://desk.example"}}, "oidc.address"),
+        ({"oidc": {**OIDC, "client_secret": "in the file"}}, "oidc.client_secret"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, change: dict[str, object], field: str) -> None:
@@ -91,9 +142,9 @@ def test_the_cookie_secret_is_made_once_for_its_owner_alone(tmp_path: Path) -> N
 
 
 def test_a_person_is_named_as_the_record_holds_them() -> None:
-    assert _named({"given": "Al", "surname": "Bo", "dob": "2019-05-03", "key": ["7", "x"]}) == (
+    assert named({"given": "Al", "surname": "Bo", "dob": "2019-05-03", "key": ["7", "x"]}) == (
         "Al Bo", "3 May 2019", "7 x",
     )  # fmt: skip
-    assert _named({"given": None, "surname": None, "name": "BO, Al"}).name == "BO, Al"
-    assert _named({}).name == "no name held"
-    assert _born("unknown") == "unknown"
+    assert named({"given": None, "surname": None, "name": "BO, Al"}).name == "BO, Al"
+    assert named({}).name == "no name held"
+    assert born("unknown") == "unknown"

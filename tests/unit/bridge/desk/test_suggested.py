@@ -131,13 +131,11 @@ def test_with_a_feed_behind_it_is_called_a_lower_bound_once(desk: Made, client: 
         assert page.count("Northmere Police: nothing new for 3 hours") == 1
 
 
-def test_of_too_many_households_those_that_are_heading_nowhere_go_first(
-    desk: Made, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_too_many_households_those_that_score_lowest_go_first(desk: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "HOUSEHOLDS_MAX", 4)
     for number in range(4):
-        desk.arrives(household(f"high-{number}", outcomes=outcomes()))
+        desk.arrives(household(f"high-{number}", score_ppm=300_000 + number))
     for number in range(4):
-        desk.arrives(household(f"low-{number}", outcomes=outcomes(), trajectory=None))
+        desk.arrives(household(f"low-{number}", score_ppm=20_000 + number))
     kept = desk.redis.hkeys(keys("council", OWN).households)
     assert sorted(kept) == [f"high-{number}".encode() for number in range(4)]

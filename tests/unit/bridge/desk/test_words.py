@@ -10,7 +10,8 @@ import pytest
 from bridge.desk import pages, words
 from bridge.desk.access.gate import Reach
 from bridge.desk.desk import HERE
-from bridge.desk.inbox import Taken
+from bridge.desk.duty.deeds import Deed, Standing
+from bridge.desk.duty.wording import Held
 from bridge.desk.rungs import ALERT_FIELDS, PRESENCE_FIELDS, cut_alert
 from schemas.alert import HANDED_ON, OUT_OF_HOURS, ROUTES, Alert, Presence
 from schemas.event import AGENCY_KINDS, FAMILIES
@@ -92,24 +93,24 @@ def test_who_may_see_nothing_does_not_learn_that_there_is_something(desk: Made) 
 def test_where_every_household_starts_is_shown_last_and_is_no_reason(desk: Made) -> None:
     base = {"family": "base", "weight_milli": -4000, "agency_kind": "", "age_days": 0}
     made = alert(factors=[base, *alert()["factors"]])
-    row = pages.row(cut_alert(made, to_rung(4), desk.config), {}, None, desk.config, NOW)
+    row = pages.row(cut_alert(made, to_rung(4), desk.config), {}, Held(), desk.config, NOW)
     assert row.reasons[-1].text == words.family("base")
     assert (row.reasons[-1].age, row.reasons[-1].share) == ("", 0)
     assert row.reasons[0].share == 100
-    row = pages.row(cut_alert(made, to_rung(2), desk.config), {}, None, desk.config, NOW)
+    row = pages.row(cut_alert(made, to_rung(2), desk.config), {}, Held(), desk.config, NOW)
     assert words.family("base") not in [reason.text for reason in row.reasons]
 
 
 def test_reasons_age_with_the_clock(desk: Made) -> None:
     row = pages.row(
-        cut_alert(alert(changed_at=NOW - 49 * HOUR_MS), to_rung(4), desk.config), {}, None, desk.config, NOW
+        cut_alert(alert(changed_at=NOW - 49 * HOUR_MS), to_rung(4), desk.config), {}, Held(), desk.config, NOW
     )
     assert [reason.age for reason in row.reasons] == ["4 days ago", "2 days ago", "11 days ago", "32 days ago"]
 
 
 def test_what_the_platform_withheld_is_not_shown_as_nothing(desk: Made) -> None:
     withheld = alert(known_to=[], score_ppm=0, threshold_ppm=0, clears_at_ppm=0)
-    row = pages.row(cut_alert(withheld, to_rung(4), desk.config), {}, None, desk.config, NOW)
+    row = pages.row(cut_alert(withheld, to_rung(4), desk.config), {}, Held(), desk.config, NOW)
     assert not row.not_known
     assert row.agencies is None
     assert row.score == ""
@@ -122,10 +123,16 @@ def test_what_nobody_has_yet_comes_first_and_the_most_urgent_on_top() -> None:
     soon = alert("soon", respond_by_at=NOW + HOUR_MS)
     calm = alert("calm", direction="step_down", respond_by_at=NOW)
     opening = alert("opening", opening=True, respond_by_at=NOW)
-    gone, had = alert("gone", state="cleared"), alert("had")
-    inbox = pages.sort(
-        [opening, calm, soon, gone, had, late], {"had": Taken("u", "U", 1), "gone": Taken("u", "U", 1)}
+    gone, had, mine, done, later, awake = (
+        alert(name, state="cleared" if name == "gone" else "raised")
+        for name in ("gone", "had", "mine", "done", "later", "awake")
     )
+    closed, snoozed = Deed(1, NOW, "u", "close", "done"), Standing(snoozed_until_at=NOW + 1, snoozed_version=1)
+    standings = {"had": Standing("u"), "gone": Standing("u"), "mine": Standing("me"), "done": Standing("me", closed=closed),
+                 "later": snoozed, "awake": snoozed._replace(snoozed_until_at=NOW, holder="me")}  # fmt: skip
+    inbox = pages.sort([opening, calm, soon, gone, had, late, mine, done, later, awake], standings, "me", NOW)
+    assert [row["alert_id"] for row in inbox.mine] == ["awake", "mine"]
+    assert [row["alert_id"] for row in inbox.snoozed] == ["later"]
     assert [row["alert_id"] for row in inbox.waiting] == ["late", "soon", "calm", "opening"]
     assert [row["alert_id"] for row in inbox.taken] == ["had"]
-    assert [row["alert_id"] for row in inbox.closed] == ["gone"]
+    assert [row["alert_id"] for row in inbox.closed] == ["done", "gone"]

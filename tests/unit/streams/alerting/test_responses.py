@@ -1,18 +1,19 @@
 import msgspec
 import pytest
 
+from schemas.control import SNOOZE_MAX_MS
 from streams.alerting.notice import Alert
-from streams.alerting.responses import ANSWERS, SNOOZE_MAX_MS, answer
+from streams.alerting.responses import ANSWERS, DISPUTES, answer
 from streams.risk.features import DAY_MS
 from tests.unit.streams.risk.families import T0
 
 RAISED = Alert("escalate", 1, False, "mash", b"h", b"c", (b"h",), T0, 200_000, 1, False, T0 + DAY_MS)
 
 
-def response(action, until=None, *, team="mash", alert="e"):
+def response(action, until=None, *, team="mash", alert="e", verdict="none"):
     return {
         "response_id": bytes(16), "partnership": "p", "agency": "council", "team": team, "user": "u",
-        "action": action, "alert_id": alert, "records": [], "until_at": until, "verdict": "none", "decided_at": T0,
+        "action": action, "alert_id": alert, "records": [], "until_at": until, "verdict": verdict, "decided_at": T0,
     }  # fmt: skip
 
 
@@ -31,6 +32,15 @@ def changed(**fields):
 @pytest.mark.parametrize("action", ["acknowledge", "assign", "act"])
 def test_who_takes_it_on_has_answered_and_silences_nothing(action):
     assert answered(action) == (None, changed())
+
+
+def test_a_verdict_is_kept_until_there_is_another():
+    _, judged = answered("act", verdict="true_positive")
+    assert judged == changed(verdict="true_positive")
+    assert answered("acknowledge", was=judged) == (None, judged)
+    assert answered("close", was=judged, verdict="false_positive") == (
+        None, changed(closed=True, verdict="false_positive"),
+    )  # fmt: skip
 
 
 def test_who_closes_it_has_answered_and_it_has_not_ended():
@@ -82,15 +92,28 @@ def test_an_alert_that_is_not_known_has_no_answer(action):
     assert answered(action, T0 + DAY_MS, alert="another") == ("unknown_alert", RAISED)
 
 
-@pytest.mark.parametrize("action", [*sorted(ANSWERS), "dispute_score"])
+@pytest.mark.parametrize("action", sorted(ANSWERS | DISPUTES))
 def test_another_team_cannot_answer(action):
     assert answered(action, T0 + DAY_MS, team="duty-east") == ("wrong_team", RAISED)
 
 
-def test_a_disputed_score_changes_nothing_by_itself():
-    assert answered("dispute_score") == (None, RAISED)
+@pytest.mark.parametrize("action", sorted(DISPUTES))
+def test_a_dispute_changes_nothing_by_itself(action):
+    assert answered(action) == (None, RAISED)
 
 
-@pytest.mark.parametrize("action", ["dispute_link", "must_link", "cannot_link", "", "delete"])
+@pytest.mark.parametrize("second", sorted(ANSWERS - {"snooze"}))
+def test_only_who_takes_it_up_again_ends_a_snooze(second):
+    _, first = answered("snooze", T0 + 9 * DAY_MS)
+    until = 0 if second == "acknowledge" else T0 + 9 * DAY_MS
+    assert answered(second, was=first)[1].snoozed_until == until
+
+
+def test_who_has_it_out_of_hours_only_does_not_wake_it():
+    _, first = answered("snooze", T0 + 9 * DAY_MS, was=msgspec.structs.replace(RAISED, copied_to="night"))
+    assert answered("acknowledge", team="night", was=first)[1].snoozed_until == T0 + 9 * DAY_MS
+
+
+@pytest.mark.parametrize("action", ["must_link", "cannot_link", "", "delete"])
 def test_what_is_no_answer_to_an_alert_is_refused(action):
     assert answered(action) == ("bad_action", RAISED)

@@ -3,6 +3,7 @@ from datetime import datetime
 
 import pytest
 
+from schemas.rules import DEFAULTS, RESPOND_HOURS
 from streams.alerting.hours import LOCAL
 from streams.alerting.rules import ALSO_MAX, HOLIDAYS_MAX, TEAMS_MAX, Refused, Team, parse_rules
 from streams.risk.features import DAY_MS
@@ -28,6 +29,12 @@ def also(outcome, **choices):
 
 def test_a_front_door_is_choice_enough():
     assert rules(teams=[DOOR]).teams == (Team("mash", "council", 4),)
+
+
+def test_the_numbers_that_a_desk_shows_as_defaults_are_those_of_the_rules():
+    found = rules(teams=[DOOR])
+    assert {name: getattr(found, name) for name in DEFAULTS} == dict(DEFAULTS)
+    assert found.teams[0].respond_hours == RESPOND_HOURS
 
 
 REFUSED = [

@@ -217,7 +217,13 @@ def test_an_alert_is_said_once_while_nothing_gets_worse():
 def test_an_alert_that_gets_much_worse_is_updated_even_while_it_is_snoozed_but_not_once_it_is_closed():
     for action, until, told in (("snooze", T0 + 60 * DAY_MS, ["updated"]), ("close", None, [])):
         town, raised = alarmed()
-        response = {"alert_id": raised.alert_id, "team": "mash", "action": action, "until_at": until}
+        response = {
+            "alert_id": raised.alert_id,
+            "team": "mash",
+            "action": action,
+            "until_at": until,
+            "verdict": "none",
+        }
         assert town.watch.respond(response, town.now) is None
         assert [n.state for n in town.happens(b"worse", b"a", agency="housing")] == told
 
@@ -428,7 +434,13 @@ def two_alarmed(**rules):
 
 
 def answered(town, alert, action, until=None):
-    response = {"alert_id": alert.alert_id, "team": alert.team, "action": action, "until_at": until}
+    response = {
+        "alert_id": alert.alert_id,
+        "team": alert.team,
+        "action": action,
+        "until_at": until,
+        "verdict": "none",
+    }
     assert town.watch.respond(response, town.now) is None
 
 
@@ -510,7 +522,7 @@ def test_when_a_household_splits_the_alert_goes_with_the_child():
 def test_other_records_behind_an_alert_that_is_closed_or_snoozed_are_no_news(action, until):
     town = live(b"a", b"b")
     (raised,) = town.trouble(b"a")
-    response = {"alert_id": raised.alert_id, "team": "mash", "action": action, "until_at": until}
+    response = {"alert_id": raised.alert_id, "team": "mash", "action": action, "until_at": until, "verdict": "none"}
     assert town.watch.respond(response, town.now) is None
     town.facts.profiles.pop(b"b")
     assert moved(town, ((b"a", b"a2"), (b"b", b"b2")), ((b"a", b"a2", b"b", b"b2"),)) == []

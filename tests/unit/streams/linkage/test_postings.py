@@ -90,6 +90,27 @@ def test_candidates_are_a_function_of_the_live_records(history):
         assert answers == [joined(records, *pair) for pair in pairs]
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(some_keys, some_keys, st.booleans()), max_size=10), some_keys, some_keys, st.booleans())
+def test_a_stranger_has_the_candidates_of_the_limits_as_they_are_and_leaves_no_trace(rows, matchkeys, bands, token):
+    records = {bytes([number]): someone(row[0], row[1], token=row[2]) for number, row in enumerate(rows)}
+    asked = someone(matchkeys, bands, token=token)
+    postings, untouched = Postings(ALONE, MOST, records), Postings(ALONE, MOST, records)
+    sizes = sizes_of(records)
+    shared = {record: [sizes[key] for key in keys_of(one) & keys_of(asked) if sizes[key] <= MOST]
+              for record, one in records.items()}  # fmt: skip
+    expected = {record for record, held in shared.items() if len(held) > 1 or any(size <= ALONE for size in held)}
+    for _ in range(2):
+        found = postings.strangers(blocking_keys(asked))
+        assert len(found) == len(set(found)) and set(found) == expected
+    for place in (postings, untouched):
+        place.enter(b"new", blocking_keys(asked))
+    for record, one in {**records, b"new": asked}.items():
+        assert set(postings.candidates(record, blocking_keys(one))) == set(
+            untouched.candidates(record, blocking_keys(one))
+        )
+
+
 def test_a_table_grows_and_gives_back_what_left():
     """Some thousand records come and go twice: what is free is used again."""
     records = {number.to_bytes(2, "big"): someone([1 << 20 | number, 1 << 30 | number // 3, 7], [1 << 40 | number // 20], token=False)

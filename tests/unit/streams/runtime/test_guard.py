@@ -21,6 +21,7 @@ REGISTERS = {
 EVENTS = Origin(topology.EVENTS.name, "police")
 IDENTITIES = Origin(topology.IDENTITIES.name, "police")
 RESPONSES = Origin(topology.RESPONSES.name, "council")
+REQUESTS = Origin(topology.REQUESTS.name, "council")
 CONTROLS = Origin(topology.CONTROLS.name, "")
 ENVELOPE = {
     "partnership": "two", "agency": "police", "source": "s", "lane": "event", "subject": b"p" * 32, "epoch": 1,
@@ -30,6 +31,15 @@ ENVELOPE = {
 RESPONSE = {
     "response_id": bytes(16), "partnership": "one", "agency": "council", "team": "mash", "user": "u",
     "action": "acknowledge", "alert_id": "ab", "records": [b"r"], "until_at": None, "verdict": "none", "decided_at": 1,
+}  # fmt: skip
+REQUEST = {
+    "request_id": bytes(16), "partnership": "one", "agency": "council", "team": "mash", "user": "u", "asked": "police",
+    "kind": "record", "alert_id": "ab", "records": [], "purpose": "protect", "basis": "duty", "requested_at": 1,
+    "expires_at": 2,
+}  # fmt: skip
+LOOKUP = {
+    "lookup_id": bytes(16), "partnership": "one", "agency": "council", "team": "mash", "user": "u",
+    "purpose": "safeguarding", "sealed": b"x" * 1_100, "requested_at": 1, "expires_at": 2, "signature": bytes(64),
 }  # fmt: skip
 CONTROL = {"partnership": "one", "name": "rules", "version": 1, "effective_at": 0, "body": "{}", "approvals": []}
 
@@ -50,6 +60,8 @@ def test_every_input_of_the_map_is_read_and_nothing_else() -> None:
 def test_a_message_goes_to_its_partnerships_partition() -> None:
     assert guard.route(EVENTS, envelope(), REGISTERS) == [Routed(3, "two")]
     assert guard.route(RESPONSES, codec.encode("response", RESPONSE), REGISTERS) == [Routed(0, "one")]
+    assert guard.route(REQUESTS, codec.encode("request", REQUEST), REGISTERS) == [Routed(0, "one")]
+    assert guard.route(REQUESTS, codec.encode("lookup", LOOKUP), REGISTERS) == [Routed(0, "one")]
     assert guard.route(CONTROLS, codec.encode("control", CONTROL), REGISTERS) == [Routed(0, "one")]
 
 
@@ -89,6 +101,25 @@ def test_a_control_for_all_goes_to_each_partnership() -> None:
         (RESPONSES, codec.encode("response", RESPONSE | {"response_id": b"x"}), "bad_response"),
         (RESPONSES, codec.encode("response", RESPONSE | {"records": [b"r"] * 65}), "bad_response"),
         (RESPONSES, codec.encode("response", RESPONSE | {"team": "t" * 200}), "bad_response"),
+        (RESPONSES, codec.encode("request", REQUEST), "wrong_schema"),
+        (REQUESTS, codec.encode("response", RESPONSE), "wrong_schema"),
+        (REQUESTS, codec.encode("request", REQUEST | {"agency": "police"}), "wrong_agency"),
+        (REQUESTS, codec.encode("request", REQUEST | {"request_id": b"x"}), "bad_request"),
+        (REQUESTS, codec.encode("request", REQUEST | {"alert_id": ""}), "bad_request"),
+        (REQUESTS, codec.encode("request", REQUEST | {"records": [b"r"]}), "bad_request"),
+        (REQUESTS, codec.encode("request", REQUEST | {"alert_id": "", "records": [b"r"] * 65}), "bad_request"),
+        (REQUESTS, codec.encode("request", REQUEST | {"asked": "a" * 65}), "bad_request"),
+        (REQUESTS, codec.encode("request", REQUEST | {"user": "u" * 200}), "bad_request"),
+        (REQUESTS, codec.encode("request", REQUEST | {"expires_at": 0}), "bad_request"),
+        (RESPONSES, codec.encode("lookup", LOOKUP), "wrong_schema"),
+        (REQUESTS, codec.encode("lookup", LOOKUP | {"agency": "police"}), "wrong_agency"),
+        (REQUESTS, codec.encode("lookup", LOOKUP | {"lookup_id": b"x"}), "bad_lookup"),
+        (REQUESTS, codec.encode("lookup", LOOKUP | {"sealed": b""}), "bad_lookup"),
+        (REQUESTS, codec.encode("lookup", LOOKUP | {"sealed": b"x" * 2_049}), "bad_lookup"),
+        (REQUESTS, codec.encode("lookup", LOOKUP | {"signature": b"x"}), "bad_lookup"),
+        (REQUESTS, codec.encode("lookup", LOOKUP | {"user": "u" * 200}), "bad_lookup"),
+        (REQUESTS, codec.encode("lookup", LOOKUP | {"partnership": ""}), "bad_lookup"),
+        (REQUESTS, codec.encode("lookup", LOOKUP | {"expires_at": 0}), "bad_lookup"),
         (CONTROLS, codec.encode("control", CONTROL | {"name": "nonsense"}), "bad_control"),
         (CONTROLS, codec.encode("control", CONTROL | {"version": 0}), "bad_control"),
         (CONTROLS, codec.encode("control", CONTROL | {"partnership": "none"}), "unknown_partnership"),
@@ -105,7 +136,7 @@ def test_no_bytes_whatever_do_more_than_be_refused(noise: bytes, position: int, 
     data = bytearray(envelope())
     data[position % len(data)] ^= flip
     for candidate in (noise, bytes(data), bytes(data) + noise, bytes(data)[:position]):
-        for origin in (EVENTS, IDENTITIES, RESPONSES, CONTROLS):
+        for origin in (EVENTS, IDENTITIES, RESPONSES, REQUESTS, CONTROLS):
             try:
                 assert guard.route(origin, candidate, REGISTERS)
             except codec.Rejected as error:

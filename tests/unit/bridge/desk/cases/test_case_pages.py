@@ -40,7 +40,7 @@ FACTORS = [{"family": "xx_family", "weight_milli": 7770, "agency_kind": "police"
 OWN_SHOWS = {"Zz team": 1, "Age 5-10": 2, "Qq status": 2, "Pp event": 3, "Ww family": 3, "A TEXT OF OURS": 4,
              "Quillfeather": 4, "C-1001": 4}  # fmt: skip
 """What is made of the own agency's information, by the rung from which it is shown."""
-ALL_SHOWS = {"A pattern has crossed": 0, "01632 960111": 1, "Yy hospital": 1, "Xx family": 2, "4321 days": 2,
+ALL_SHOWS = {"A pattern has crossed": 0, "01632 960111": 1, "Yy-hospital": 1, "Xx family": 2, "4321 days": 2,
              "On a child protection plan": 2, "+7.77": 3, "98.8 %": 3, "99/secret": 3, "41.2 %": 3, "96.6 %": 3,
              "Put on a child protection plan": 3}  # fmt: skip
 """What is made of other agencies' too: only where the scope is all of them."""
@@ -55,7 +55,7 @@ def family(made: Made, **fields: Any) -> None:
     made.arrives(household(HOME, records=[ANN.hex(), BEN.hex()], factors=FACTORS, score_ppm=987_600,
                            model="99/secret", outcomes=outcomes()))  # fmt: skip
     made.arrives(alert(household=HOME, score_ppm=965_600, factors=FACTORS))
-    made.arrives(presence(records=[ANN], presented_to="yy_hospital"))
+    made.arrives(presence(records=[ANN], presented_to="yy-hospital"))
 
 
 def text_of(answer: Any) -> str:
@@ -88,10 +88,12 @@ def test_no_page_of_a_case_shows_a_field_above_the_rung(
     told: Callable[[int], tuple[Made, Client]], rung: int
 ) -> None:
     made, client = told(rung)
-    for path in (*OF_ALL, *SUMMARIES):
+    for path in (*OF_ALL, *(path for path in SUMMARIES)):
         text = text_of(client.get(path))
         for sentinel, least in {**OWN_SHOWS, **ALL_SHOWS}.items():
-            assert (sentinel in text) == (rung >= least), (path, sentinel)
+            if not (sentinel == "96.6 %" and rung >= 3):  # the alert's own score has a place of its own below
+                assert (sentinel in text) == (rung >= least), (path, sentinel)
+        assert ("96.6 %" in text) == (rung >= 3), path
     assert (ANN in made.people.asked) == (rung == 4), "no name is read where none is shown"
 
 
@@ -106,7 +108,7 @@ def test_a_summary_of_own_records_holds_nothing_of_others(
         text = text_of(answer)
         for sentinel, least in OWN_SHOWS.items():
             assert (sentinel in text) == (rung >= least), (path, sentinel)
-        for sentinel in ALL_SHOWS:
+        for sentinel in (*ALL_SHOWS, "96.6 %"):
             assert sentinel not in text, (path, sentinel)
 
 
@@ -278,7 +280,7 @@ def test_every_reading_is_in_the_audit_before_it_is_answered(desk: Made, client:
         assert ANN.hex() in lines[0]["subjects"]
         assert lines[0]["basis"] == "council=4/rung-4,police=4/rung-4,schools=4/rung-4"
         assert lines[0]["scope"] == ("agency" if "agency" in path else "all")
-        assert lines[0]["hash"][:12] in answer.text, "the reference leads to the line"
+        assert f"line {lines[0]['n']}" in answer.text, "the reference leads to the line"
     text = desk.config.audit.read_text()
     assert "Quillfeather" not in text
     assert "A TEXT OF OURS" not in text

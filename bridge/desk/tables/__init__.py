@@ -1,0 +1,1 @@
+"""Insights: the published tables, and from the caseload to the own households behind it."""
