@@ -46,7 +46,7 @@ def test_those_in_need_come_first_and_only_the_teams_own(desk: Made, client: Cli
     sign_in(client)
     page = client.get(PAGE).text
     assert [name.split()[0] for name in NAME.findall(page)] == ["Catriona", "Benedict", "Annabel"]
-    assert "3 children are allocated to Front door" in page
+    assert "3 people are allocated to Front door" in page
     for said in ("90.0 %", "Referral, Fri 21 Nov", "Child protection plan", "about 3.1 % in 26 weeks"):
         assert said in page, said
     assert "Looked after" not in page, "it has ended"
@@ -81,6 +81,6 @@ def test_each_page_reads_its_names_in_one_line_of_the_audit(desk: Made, client: 
     assert [line["action"] for line in lines] == ["children", "name_children"] * 2
     assert [line.get("page") for line in lines[::2]] == [1, 2]
     assert [one for line in lines[1::2] for one in line["subjects"]] == [record.hex() for record in records]
-    assert "No child on this page" in client.get(f"{PAGE}?page=3").text
+    assert "Nobody on this page" in client.get(f"{PAGE}?page=3").text
     for wrong in ("0", "-1", "x", "99999", "1.0", "²"):
         assert client.get(PAGE, params={"page": wrong}).status_code == 404, wrong

@@ -13,7 +13,7 @@ import pytest
 from bridge.desk.access import bases
 from bridge.desk.accounts import Account
 from bridge.desk.audit import Audit, mentions
-from bridge.desk.cases import report
+from bridge.desk.cases import shares as lines
 from tests.unit.bridge.desk.support import (
     _HASH,
     ANN,
@@ -90,13 +90,33 @@ def test_making_a_report_adds_no_line_to_it(made: Made, browser: Client) -> None
 
 
 def test_what_could_harm_is_decided_about_before_it_is_printed(made: Made, browser: Client) -> None:
+    for action in ("determination_draft", "determination", "lift_draft", "lift"):
+        made.audit.record("u-sam", action, (ANN.hex(),), team="mash", agencies="police")
+    made.audit.record("u-sam", "disclose", (ANN.hex(),), to="police", kind="record", purpose="protect",
+                      protocol="none", basis="determination")  # fmt: skip
     sign_in(browser, "sol")
     page, printed = browser.get(PAGE).text, browser.get(f"{PAGE}/print").text
-    for said in ("seeking consent would harm the child", "looked at in an emergency"):
-        assert said in page
-        assert said not in printed
+    assert "It was determined that seeking consent would harm the child" in page
+    assert "disclosed to Northmere Police: the record" in printed
+    assert "looked at at once, in an emergency" in printed
+    assert not re.search(r"determin|would harm|restriction", printed[printed.index("<main") :])
     assert "Contains personal data" in printed
     assert WHY not in page + printed
+
+
+def test_what_agencies_asked_and_answered_is_told_with_its_purpose(made: Made, browser: Client) -> None:
+    made.audit.record("u-sam", "ask", ("beef", "a1" * 16), team="mash", to="schools", kind="summary",
+                      purpose="assess_need", basis="consent")  # fmt: skip
+    made.audit.record("desk", "disclose", ("beef", ANN.hex()), to="police", kind="identity", purpose="identify",
+                      protocol="gone", basis="duty")  # fmt: skip
+    made.audit.record("u-sam", "something_new", (ANN.hex(),), team="mash")
+    sign_in(browser, "sol")
+    page = browser.get(PAGE).text
+    for said in ("asked Northmere Schools for: a summary", "To assess need", "Consent",
+                 "disclosed to Northmere Police: who this is", "A duty to share", "by a rule that two people signed",
+                 "worked with the information"):  # fmt: skip
+        assert said in page, said
+    assert "something" not in page[page.index("<main") :]
 
 
 def test_only_a_supervisor_who_may_see_and_governance_may_make_it(made: Made, browser: Client) -> None:
@@ -116,7 +136,7 @@ def test_only_a_supervisor_who_may_see_and_governance_may_make_it(made: Made, br
 def test_a_report_is_bounded_and_counts_the_rest(
     made: Made, browser: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(report, "LINES_MAX", 3)
+    monkeypatch.setattr(lines, "LINES_MAX", 3)
     for _ in range(10):
         made.audit.record("u-sam", "name_inbox", (ANN.hex(),), team="mash")
     sign_in(browser, "sol")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import demo
 from bridge.config import ConfigError
 from bridge.desk import config as configs
 from bridge.desk.cases import template
@@ -53,6 +54,10 @@ def test_a_template_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_the_products_own_has_every_kind_of_section() -> None:
     assert {part.kind for part in template.of(None).sections} == set(template.KINDS)
     assert {part.kind for part in template.EVERYTHING.sections} == set(template.KINDS) - {"changed"}
+
+
+def test_the_demos_own_is_valid() -> None:
+    assert template.of(Path(demo.__file__).with_name("summary.yaml")).title == "Family summary"
 
 
 def test_the_settings_name_it_relative_to_themselves(tmp_path: Path) -> None:
