@@ -38,7 +38,8 @@ def protocols(agency: str) -> list[dict[str, Any]]:
         {"id": PARTNER, "title": "Safeguarding at a partner", "purpose": "safeguarding", "agencies": everybody,
          "rung": 2, "legal_basis": LAW},
         {"id": PLANNING, "title": "Planning of services, without anybody's name", "purpose": "planning",
-         "agencies": everybody, "rung": 2, "legal_basis": "Children Act 2004 section 10; statistics only"},
+         "agencies": everybody, "rung": 2, "relations": ["alert"],
+         "legal_basis": "Children Act 2004 section 10; statistics only"},
     ]  # fmt: skip
 
 

@@ -52,6 +52,7 @@ def desk(stack: Stack, folder: Path, made: partnership.Made, agency: str) -> dic
         "approvers": partnership.approvers(made.keys), "records": str(home / "desk.sqlite"),
         "exchange": {"partners": str(home / "partners.json"), "kept": str(home / "exchange.sqlite"),
                      "valid_s": REQUEST_VALID_S},
+        "lookup_valid_s": REQUEST_VALID_S,
         **({"governance": governance(stack, made), "summary_template": str(Path(__file__).with_name("summary.yaml"))}
            if agency == "council" else {}),
         "audit": str(home / "audit.jsonl"),

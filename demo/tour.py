@@ -10,7 +10,8 @@ from collections.abc import Mapping
 STEPS = (
     ("council", "duty", "a social worker at the front door. Open an alert: why, how fresh, who else knows the "
      "family; take it, assign it, close it with what came of it. Where it says “Not known to us”, one touch asks who "
-     "the child is: the other agency's desk answers by its protocol, sealed to yours."),
+     "the child is: the other agency's desk answers by its protocol, sealed to yours. Look somebody up (Look up) by "
+     "name and birth date: what you type leaves in no form that anybody can read."),
     ("council", "worker", "a social worker whose own assessment comes first: what the police know is “known to "
      "police” and no more, in alert, summary and record, until an assessment is in the council's own system."),
     ("council", "supervisor", "sees what the worker does not, and challenges; agrees to a determination that seeking "

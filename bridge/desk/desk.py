@@ -46,7 +46,7 @@ NAV: Final = (
     ("governance", "/governance", "Governance", ("governance",)),
 )
 """Pages beside the inboxes: name, address, words, and the roles that see it; none: everybody."""
-OF_TEAMS: Final = ("presence", "handover", "suggestions", "requests")  # those that need a team
+OF_TEAMS: Final = ("presence", "handover", "suggestions", "requests", "children")  # those that need a team
 FLOW_COOKIE: Final = "sightline_flow"
 STALE_MS: Final = 15_000  # a feed that has not read for so long is called interrupted
 HERE: Final = Path(__file__).parent
@@ -82,12 +82,12 @@ class Desk:
         names: Names, audited.
         audit: The audit.
         responder: Sends decisions.
+        seeker: Sends look-ups.
         now: Partnership time, ms.
         wall: Wall time, ms.
         exchange: What is asked of other agencies and answered; None where this desk has none.
         provider: The agency's identity provider, where it has one.
         governance: What controls are changed with, where this agency does so.
-        seeker: Sends look-ups; None where this desk sends none.
     """
 
     config: Config
@@ -99,12 +99,12 @@ class Desk:
     names: Names
     audit: Audit
     responder: Responder
+    seeker: Seeker
     now: Callable[[], int]
     wall: Callable[[], int]
     exchange: Exchange | None = None
     provider: Provider | None = None
     governance: Governance | None = None
-    seeker: Seeker | None = None
 
 
 @dataclass(frozen=True)

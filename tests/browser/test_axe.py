@@ -29,7 +29,9 @@ NOT_PAGES = {
     "/inbox/{team}/rows": "part of the inbox, which is looked at whole",
     "/inbox/{team}/status": "part of the inbox",
     "/inbox/{team}/stream": "a stream",
+    "/look-up/{lookup_id}/answer": "part of the answer's page",
     "/controls/drafts/{draft}/whatif": "part of the page of a draft, which is looked at whole",
+    "/summary/{subject}/export": "a file",
     "/sign-in/callback": "sends on, or shows the page of an error, which is looked at as /nowhere",
 }
 """GET routes that answer with no page of their own, and why; a new one is looked at unless it stands here."""

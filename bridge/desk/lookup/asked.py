@@ -17,7 +17,6 @@ from bridge.normalise import Person
 NAME_MAX_CHARS: Final = 100
 NUMBER_MAX_CHARS: Final = 20
 BORN_SINCE: Final = 1900
-MONTHS: Final = 12
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bridge.desk.access import bases
 from bridge.desk.access.gate import CALL_RUNG, Reach, Subject, reaches
@@ -20,7 +20,7 @@ from bridge.desk.exchange import may, wording
 from bridge.desk.names import Named
 from bridge.desk.pages import Call, call
 
-TIE = "lookup"  # kind of the entry that ties a user to whom they found; access/gate.py asks for it
+TIE: Final = "lookup"  # kind of the entry that ties a user to whom they found; access/gate.py asks for it
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,23 @@ class Ask:
 
 @dataclass(frozen=True)
 class Match:
-    """Somebody who was found, as one user may see it; `known` to the own agency, to `others` that are not named."""
+    """Somebody who was found, as one user may see it.
+
+    Attributes:
+        household: The agency's own id of their household.
+        home: Whether that has a page here: only of households that the agency holds somebody of.
+        record: An own record, hexadecimal, whose page says more; empty where they are not known to us.
+        people: Own records by name, where the user may see names.
+        unnamed: They are known to us, and the user may not see the name.
+        calls: Other agencies that hold a record, and whom to call.
+        others: Another agency holds one, and the user may not see which.
+        asks: Agencies that the user may ask about them here.
+    """
 
     household: str
+    home: bool
+    record: str
     people: tuple[Named, ...]
-    known: bool
     unnamed: bool
     calls: tuple[Call, ...]
     others: bool
@@ -103,8 +115,9 @@ async def _match(desk: Desk, user: User, one: Shown, names: Mapping[bytes, Named
     named = tuple(names[record] for record in own if one.may.names and record in names)
     return Match(
         household=one.subject.household,
+        home=await desk.inbox.household(one.subject.household) is not None,
+        record=own[0].hex() if own else "",
         people=named,
-        known=bool(own),
         unnamed=bool(own) and not one.may.names,
         calls=_calls(others, one.may, config),
         others=any(one.may.of(agency) == 0 for agency in others),

@@ -87,14 +87,14 @@ async def page(request: Request) -> Response:
     """The answer, or that it is on its way."""
     user = await signed_in(request)
     asked = await _asked(request, user)
-    return render("lookup/page.html", {**await _context(request, user, asked), "part": False})
+    return render("lookup/page.html", await _context(request, user, asked))
 
 
 async def answer(request: Request) -> Response:
     """The same for a page that waits: it fetches this each second until there is something."""
     user = await signed_in(request, prolong=False)
     asked = await _asked(request, user)
-    return render("lookup/answer.html", {**await _context(request, user, asked), "part": True})
+    return render("lookup/answer.html", await _context(request, user, asked))
 
 
 async def ask(request: Request) -> Response:
@@ -122,8 +122,6 @@ def _send(desk: Desk, asked: Asked, typed: Form) -> None:
     body = {"lookup_id": lookup_id, "team": asked.team, "purpose": asked.purpose, "reason": typed.reason,
             "expires_at": asked.expires_at}  # fmt: skip
     desk.records.append(ASKED, (found.key(lookup_id),), asked.user, body)
-    if desk.seeker is None:
-        raise NotSent("this desk looks nobody up")
     desk.seeker.send(asked, typed.person())
 
 
@@ -176,9 +174,10 @@ async def _state(desk: Desk, user: User, asked: Entry) -> State:
     if row is not None:
         shown = await found.shown(desk, user, asked, row)
         return State("answered", await found.matches(desk, user, asked, shown))
-    reason = desk.exchange.asker.lookup_returned(lookup_id) if desk.exchange is not None else ""
-    if reason:
-        return State("returned", reason=wording.returned(reason))
+    if desk.exchange is not None:
+        reason = await asyncio.to_thread(desk.exchange.asker.lookup_returned, lookup_id)
+        if reason:
+            return State("returned", reason=wording.returned(reason))
     if desk.now() >= asked.body["expires_at"]:
         return State("over")
     return State("late" if desk.wall() - asked.at > LATE_MS else "waiting")

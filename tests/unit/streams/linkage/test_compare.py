@@ -36,7 +36,7 @@ numbered = {**ANNA, "nhs": "9434765919", "upn": "A123", "uprn": "100"}
 
 def fast(chosen: LinkModel, one: Identity, other: Identity) -> tuple[int, int] | None:
     """Link and tie as the graph scores them."""
-    found = Pairs(chosen, {MINE: one, OTHER: other}, {}, 9)._weigh(MINE, (OTHER,), -OFFSET)
+    found = Pairs(chosen, {MINE: one, OTHER: other}, {}, 9)._weigh(one, (OTHER,), -OFFSET)
     return (link_of(found[OTHER]), tie_of(found[OTHER])) if found else None
 
 

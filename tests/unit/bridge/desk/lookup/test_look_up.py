@@ -38,7 +38,9 @@ from tests.unit.bridge.desk.support import (
     Client,
     Made,
     found,
+    household,
     match,
+    profile,
     sign_in,
     token,
 )
@@ -182,7 +184,13 @@ def test_an_answer_names_own_records_says_who_else_knows_and_ties_the_user_to_th
     assert not made.desk.records.of("lookup") and not lines(made, "look_up_answer")
     made.arrives(found(lookup_id, match(ANN)))
     page = client.get(f"/look-up/{lookup_id}/answer").text
-    for text in ("Annabel Quillfeather", "born 3 May 2019", "Northmere Police", "01632 960111", "/households/f00d"):
+    for text in (
+        "Annabel Quillfeather",
+        "born 3 May 2019",
+        "Northmere Police",
+        "01632 960111",
+        f"/people/{ANN.hex()}",
+    ):
         assert text in page
     assert "hx-trigger" not in page, "it waits no longer"
     (entry,) = made.desk.records.of("lookup")
@@ -448,3 +456,24 @@ def test_somebody_of_whom_we_hold_a_record_can_be_asked_about(make: Callable[...
             f"/look-up/{lookup_id}/request", data={**asks, "csrf": token(client.get("/look-up").text)}
         )
         assert answer.status_code == 404
+
+
+def test_every_link_of_an_answer_leads_to_a_page_of_what_was_found_and_of_nothing_else(
+    make: Callable[..., Made],
+) -> None:
+    made = make(more=[account("lou", "lookup-only")], protocols=LOOKUP)
+    made.people.profiles[ANN] = profile(ANN)
+    made.arrives(household("f00d", records=[ANN.hex()]))
+    made.arrives(household("abba", records=[BEN.hex()]))
+    with Client(made) as client:
+        sign_in(client, "lou")
+        pages = [f"/people/{ANN.hex()}", "/households/f00d"]
+        assert [client.get(path).status_code for path in pages] == [404, 404], "before"
+        lookup_id = ask(client)
+        made.arrives(found(lookup_id, match(ANN), match(household="beef")))
+        page = main(client.get(f"/look-up/{lookup_id}").text)
+        assert re.findall('href="(/(?:people|households)/[^"]*)"', page) == pages, (
+            "who is not known to us has no page here"
+        )
+        assert [client.get(path).status_code for path in pages] == [200, 200]
+        assert client.get("/households/abba").status_code == 404
