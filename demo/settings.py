@@ -53,7 +53,8 @@ def desk(stack: Stack, folder: Path, made: partnership.Made, agency: str) -> dic
         "exchange": {"partners": str(home / "partners.json"), "kept": str(home / "exchange.sqlite"),
                      "valid_s": REQUEST_VALID_S},
         "lookup_valid_s": REQUEST_VALID_S,
-        **({"governance": governance(stack, made)} if agency == "council" else {}),
+        **({"governance": governance(stack, made), "summary_template": str(Path(__file__).with_name("summary.yaml"))}
+           if agency == "council" else {}),
         "audit": str(home / "audit.jsonl"),
         "secret_file": str(home / "cookie.secret"), "clock": str(folder / "clock.json"), "https": False,
     }  # fmt: skip

@@ -8,74 +8,34 @@ and team; the reference leads governance to the line of the audit.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from bridge.desk import words
-from bridge.desk.access import bases, reading
+from bridge.desk.access import bases
 from bridge.desk.access.protocols import ANY
 from bridge.desk.access.records import Entry
-from bridge.desk.audit import mentions
+from bridge.desk.cases import shares
+from bridge.desk.cases.disclosed import SOUGHT_MAX
 from bridge.desk.cases.find import Case
 from bridge.desk.cases.sections import EVENTS, STATUSES, day
+from bridge.desk.cases.shares import Share
 from bridge.desk.desk import Desk
 from bridge.desk.inbox import keys_about
 
-LINES_MAX: Final = 2_000  # newest told; older ones are counted
-ACTIONS: Final = {
-    "alert": "opened an alert about the household",
-    "acknowledge": "took an alert about the household",
-    "household": "read the page of the household",
-    "person": "read the page of the person",
-    "summary": "read the case summary",
-    "print": "printed the case summary",
-    "export": "exported the case summary",
-    "report": "made this report",
-    "must_link": "decided that two records are one person",
-    "cannot_link": "decided that two records are two people",
-}
-OWN_READS: Final = frozenset({"report", "report_print"})
-"""Making a report shares nothing: no line of it."""
-ROLES: Final = {
-    "social_worker": "a social worker", "supervisor": "a supervisor", "police_officer": "a police officer",
-    "nurse": "a nurse", "governance": "an information governance lead", "analyst": "an analyst",
-    "duty_worker": "a duty worker",
-}  # fmt: skip
-TOLD: Final = (bases.CONSENT, bases.DUTY)
-HELD: Final = (bases.DETERMINATION, bases.GLASS, bases.LIFT)
+TOLD: Final = (bases.CONSENT, bases.DUTY, bases.GLASS)
+HELD: Final = (bases.DETERMINATION, bases.LIFT)
 """Kinds of entries that a person is told, and those that somebody decides about first."""
 STATES: Final = {
     "given": "Consent was given", "refused": "Consent was refused", "sought": "Consent is being sought",
     "withdrawn": "Consent was withdrawn",
 }  # fmt: skip
-HELD_WORDS: Final = {
+WORDS: Final = {
+    bases.GLASS: "Information was looked at at once, in an emergency",
     bases.DETERMINATION: "It was determined that seeking consent would harm the child",
-    bases.GLASS: "Information was looked at in an emergency",
     bases.LIFT: "A restriction was lifted for a member of staff",
 }
-
-
-@dataclass(frozen=True)
-class Share:
-    """Readings of one kind by one member of staff on one day.
-
-    Attributes:
-        when: Day.
-        who: By role and team.
-        what: In words.
-        basis: Whose information, how far and on which basis, a sentence each.
-        times: How often.
-        reference: Number of the newest line of the audit.
-    """
-
-    when: str
-    who: str
-    what: str
-    basis: tuple[str, ...]
-    times: int
-    reference: int
 
 
 @dataclass(frozen=True)
@@ -114,11 +74,12 @@ async def made(desk: Desk, case: Case) -> Report:
     keys = keys_about(case.whole.household, (record,))
     alerts = {alert["alert_id"]: (team, alert) for team in desk.config.teams
               for alert in await desk.inbox.alerts_about(team, keys)}  # fmt: skip
-    sought = (record.hex(), *alerts, *((case.whole.household,) if case.whole.household else ()))
-    shares, more = await asyncio.to_thread(_shares, desk, sought)
+    home = (case.whole.household,) if case.whole.household else ()
+    asked = await asyncio.to_thread(_requests, desk, record.hex(), frozenset(alerts))
+    told, more = await asyncio.to_thread(shares.told, desk, (record.hex(), *alerts, *home, *asked))
     about = bases.keys((record,), "")
     return Report(
-        shares,
+        told,
         more,
         tuple(f"{day(alert['raised_at'])}: {desk.config.team_name(team)} was told of a pattern in what agencies "
               "recorded about the household" for team, alert in alerts.values()),
@@ -128,49 +89,12 @@ async def made(desk: Desk, case: Case) -> Report:
     )  # fmt: skip
 
 
-def _shares(desk: Desk, sought: Iterable[str]) -> tuple[tuple[Share, ...], int]:
-    kept: deque[dict[str, Any]] = deque(maxlen=LINES_MAX)
-    count = 0
-    for entry in mentions(desk.config.audit, sought):
-        if entry["action"] not in OWN_READS and not entry["action"].startswith("name_report"):
-            count += 1
-            kept.append(entry)
-    grouped: dict[tuple[str, ...], Share] = {}
-    for entry in reversed(kept):
-        share = _share(desk, entry)
-        key = (share.when, entry["user"], share.what, *share.basis)
-        found = grouped.get(key)
-        grouped[key] = replace(found, times=found.times + 1) if found else share
-    return tuple(grouped.values()), count - len(kept)
-
-
-def _share(desk: Desk, entry: Mapping[str, Any]) -> Share:
-    account = desk.accounts.user(entry["user"])
-    role = ROLES.get(account.roles[0], "a member of staff") if account and account.roles else "a member of staff"
-    team = desk.config.team_name(entry["team"]) if entry.get("team") else ""
-    who = f"{role}, {team}" if team else role
-    return Share(day(entry["at"]), who[0].upper() + who[1:], _what(entry["action"]),
-                 _basis(desk, entry.get("basis", "")), 1, entry["n"])  # fmt: skip
-
-
-def _what(action: str) -> str:
-    if action.startswith("name_"):
-        return "read the name"
-    return ACTIONS.get(action, action.replace("_", " "))
-
-
-def _basis(desk: Desk, text: str) -> tuple[str, ...]:
-    """The basis as the audit has it, `agency=rung/protocol`, in words."""
-    titles = desk.book.protocols().by_id()
-    found = []
-    for part in str(text).split(",") if text else ():
-        agency, _, rest = part.partition("=")
-        rung, _, protocol = rest.partition("/")
-        far = reading.RUNGS[int(rung)] if rung.isdigit() and int(rung) < len(reading.RUNGS) else rung
-        made_by = titles.get(protocol)
-        why = f"{made_by.title}; {made_by.legal_basis}" if made_by else protocol.replace("-", " ")
-        found.append(f"{desk.config.agency_name(agency)}: {far} ({why})")
-    return tuple(found)
+def _requests(desk: Desk, record: str, alerts: frozenset[str]) -> tuple[str, ...]:
+    """Ids of what this agency asked of others about a record or its alerts: answers bear no other name."""
+    if desk.exchange is None:
+        return ()
+    rows = desk.exchange.asker.recent(desk.config.teams, SOUGHT_MAX)
+    return tuple(row.request_id for row in rows if record in row.records or row.alert_id in alerts)
 
 
 def _written(desk: Desk, about: Iterable[str], kinds: Iterable[str]) -> tuple[Written, ...]:
@@ -185,7 +109,7 @@ def _entry(desk: Desk, entry: Entry) -> Written:
     elif entry.kind == bases.DUTY:
         what = f"A duty to share applies: {bases.DUTIES.get(body.get('duty', ''), 'a duty')}"
     else:
-        what = HELD_WORDS.get(entry.kind, entry.kind)
+        what = WORDS.get(entry.kind, entry.kind)
     whose = "every agency" if ANY in body.get("agencies", ()) else words.joined(
         [desk.config.agency_name(one) for one in body.get("agencies", ())])  # fmt: skip
     until = f"until {day(body['until_at'])}" if body.get("until_at") else ""
