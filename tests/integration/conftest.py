@@ -12,6 +12,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from demo.stack import ALL, PLATFORM, Stack, StackError
+from tests.integration.county import County, county_on
 
 AGENCIES = ("council", "police", "hospital", "schools", "homes")
 TEAMS = ("mash", "duty-east", "duty-west", "safeguarding-police", "safeguarding-health", "school-leads", "tenancy")
@@ -84,3 +85,10 @@ def fresh_topic(stack_kafka: Stack) -> Callable[..., str]:
         return name
 
     return make
+
+
+@pytest.fixture
+def county(start_stack: Callable[..., AbstractContextManager[Stack]], tmp_path: Path) -> Iterator[County]:
+    """Council and police of smalltown, on a broker of their own."""
+    with start_stack(tmp_path / "stack", parts={PLATFORM}) as stack, county_on(stack, tmp_path) as made:
+        yield made

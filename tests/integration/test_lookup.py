@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from pathlib import Path
 
 import confluent_kafka as ck
 import pytest
@@ -15,12 +12,9 @@ from bridge.desk.audit import verify
 from bridge.encode import Encoder
 from bridge.keys import AgencyKeys
 from bridge.normalise import Person
-from demo.crew import Crew
-from demo.stack import PLATFORM, Stack
-from demo.stack.processes import Watchdog
-from tests.integration.test_disclosure import County, eventually
+from tests.integration.county import County, eventually
 from tests.smalltown import AGENCIES
-from tests.unit.bridge.desk.support import token, valkey
+from tests.unit.bridge.desk.support import token
 
 pytestmark = pytest.mark.integration
 GIVEN, SURNAME = "Zephyrine", "Quillfeather"
@@ -28,22 +22,6 @@ CHILD = Person(given=GIVEN, surname=SURNAME, dob="2014-03-09", number="12", stre
 TYPED = {"given": "zephyrine", "surname": "Quilfeather", "day": "9", "month": "3", "year": "2014",
          "purpose": "safeguarding", "reason": ""}  # fmt: skip
 DATES = ("2014-03-09", "20140309", "9 March 2014")
-
-
-@pytest.fixture
-def county(start_stack: Callable[..., AbstractContextManager[Stack]], tmp_path: Path) -> Iterator[County]:
-    watchdog = Watchdog()
-    crew = Crew(tmp_path, watchdog)
-    with start_stack(tmp_path / "stack", parts={PLATFORM}) as stack, valkey() as memory:
-        try:
-            made = County(stack, tmp_path, crew, memory)
-            yield made
-            made.heard.stop()
-            for client in made.web.values():
-                client.close()
-        finally:
-            crew.stop()
-            watchdog.close()
 
 
 def test_a_child_whom_the_police_know_is_found_from_the_councils_desk_and_nobody_between_reads_the_name(
