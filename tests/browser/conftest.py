@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,35 +11,22 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 from starlette.applications import Starlette
 
 from bridge.desk.accounts import Account
 from bridge.desk.app import build
 from bridge.desk.inbox import Reader
+from tests.chromium import SHOTS, Watched, chromium, shot
 from tests.unit.bridge.desk.support import _HASH, Made, valkey
 
-SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-CHROMIUM = next(
-    (path for name in ("chromium-headless-shell", "chromium", "google-chrome") if (path := shutil.which(name))), None
-)
-QUIET = (
-    "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--disable-default-apps", "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
-)  # fmt: skip
+__all__ = ["SHOTS", "Served", "Watched", "serving", "shot"]
 
 
 @pytest.fixture(scope="module")  # no longer: while it lives, no other test of this process can run a loop
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        message = "no Chromium: apt-get install chromium-headless-shell"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+    with chromium() as found:
         yield found
-        found.close()
 
 
 class Served:
@@ -105,18 +90,6 @@ def served(tmp_path: Path, redis_url: str) -> Iterator[Served]:
         yield served
 
 
-class Watched:
-    """A page and what went wrong on it."""
-
-    def __init__(self, page: Page, address: str) -> None:
-        self.page = page
-        self.errors: list[str] = []
-        self.foreign: list[str] = []
-        page.on("console", lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", lambda asked: None if asked.url.startswith(address) else self.foreign.append(asked.url))
-
-
 @pytest.fixture
 def open_page(browser: Browser, served: Served) -> Iterator[object]:
     contexts = []
@@ -132,9 +105,3 @@ def open_page(browser: Browser, served: Served) -> Iterator[object]:
     yield opened
     for context in contexts:
         context.close()
-
-
-def shot(page: Page, name: str) -> None:
-    """Keep a picture of the whole page as build output."""
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
