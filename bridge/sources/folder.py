@@ -57,6 +57,8 @@ class FolderSource:
         changes = list(islice(self._reading, count))
         if len(changes) < count:
             self._reading = None
+            if not changes:
+                self.commit()  # no row is left in it, and none is on its way: nobody else will note it
         return changes
 
     def commit(self) -> None:

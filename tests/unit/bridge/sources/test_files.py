@@ -112,3 +112,21 @@ def test_two_tables_are_each_reconciled_by_their_own_extracts(tmp_path):
     write(folder / "team-1.jsonl", json.dumps({"team_id": "T", "code": "E"}) + "\n", age_s=5)
     assert drain(source, bench) == [("profile", "upsert"), ("live", "")]
     assert bench.store.count_emitted("identity") == 1
+
+
+@pytest.mark.parametrize("numbers", [(), (1, 2), (1, 2, 3)])
+def test_an_increment_of_any_length_is_taken_once_and_the_next_one_after_it(tmp_path, numbers):
+    bench, folder = Bench(tmp_path), tmp_path / "in"
+    folder.mkdir()
+    config = FileSource.model_validate({"name": "care", "kind": "file", "folder": str(folder), "every_s": 1, "files": [
+        {"table": "care.person", "glob": "person*.jsonl", "full": False}]})  # fmt: skip
+    write(folder / "person-1.jsonl", people(*numbers), age_s=9)
+    write(folder / "person-2.jsonl", people(7), age_s=5)
+    source = FolderSource(config, bench.store, Clock())
+    for _ in range(8):
+        if changes := source.poll(2, 0, live=bench.pipeline.is_live("care")):  # nothing read is nothing to commit
+            bench.feed(*changes)
+            source.commit()
+    assert source.lag() == 0
+    assert bench.pipeline.is_live("care")
+    assert bench.store.count_emitted("identity") == len(numbers) + 1
