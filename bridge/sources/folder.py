@@ -6,6 +6,7 @@ store, within the batch that took the file's last row.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -36,16 +37,16 @@ class FolderSource:
 
         Args:
             count: Changes at most.
-            timeout_s: Not needed: a folder answers at once.
+            timeout_s: How long to wait where it is not yet time to look: nobody else would rest between two looks.
             live: The source has sent its history.
 
         Returns:
             Changes; the end of the history last, once every table was read.
         """
-        del timeout_s
         if self._reading is None:
             now_ms = self._wall()
             if now_ms < self._looked_ms + self._config.every_s * 1000:
+                time.sleep(timeout_s)
                 return []
             found = self._next()
             if found is None:

@@ -130,3 +130,12 @@ def test_an_increment_of_any_length_is_taken_once_and_the_next_one_after_it(tmp_
     assert source.lag() == 0
     assert bench.pipeline.is_live("care")
     assert bench.store.count_emitted("identity") == len(numbers) + 1
+
+
+def test_a_bridge_rests_while_it_is_not_yet_time_to_look(tmp_path, monkeypatch):
+    bench, folder, rested = Bench(tmp_path), tmp_path / "in", []
+    folder.mkdir()
+    monkeypatch.setattr("bridge.sources.folder.time.sleep", rested.append)
+    source = FolderSource(settings(folder), bench.store, lambda: 10_000)
+    assert [source.poll(2, 0.2, live=True), rested] == [[], []], "the first look is at once"
+    assert [source.poll(2, 0.2, live=True), rested] == [[], [0.2]]
