@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -173,30 +173,31 @@ class County:
 def messages(stack: Stack) -> dict[str, list[bytes]]:
     """Every message on the platform's broker, by topic."""
     reader = ck.Consumer({**stack.kafka("admin"), "group.id": "scan", "enable.auto.commit": False})
-    found: dict[str, list[bytes]] = {}
     try:
-        for name, topic in reader.list_topics(timeout=30).topics.items():
-            if not name.startswith("__"):
-                found[name] = [
-                    key + value for partition in topic.partitions for key, value in read(reader, name, partition)
-                ]
+        listed = reader.list_topics(timeout=30).topics
+        topics = {name: topic.partitions for name, topic in listed.items() if not name.startswith("__")}
+        found: dict[str, list[bytes]] = {name: [] for name in topics}
+        for topic, key, value in read(reader, [(name, number) for name in topics for number in topics[name]]):
+            found[topic].append(key + value)
     finally:
         reader.close()
     return found
 
 
-def read(reader: ck.Consumer, topic: str, partition: int) -> Iterator[tuple[bytes, bytes]]:
-    """Key and value of every message that is there now."""
-    first = ck.TopicPartition(topic, partition)
-    low, end = reader.get_watermark_offsets(first, timeout=30)
-    reader.assign([ck.TopicPartition(topic, partition, low)])
+def read(reader: ck.Consumer, partitions: Iterable[tuple[str, int]]) -> Iterator[tuple[str, bytes, bytes]]:
+    """Topic, key and value of every message that is there now."""
+    marks = {one: reader.get_watermark_offsets(ck.TopicPartition(*one), timeout=30) for one in partitions}
+    ends = {one: end for one, (low, end) in marks.items() if low < end}
+    reader.assign([ck.TopicPartition(*one, marks[one][0]) for one in ends])
     deadline = time.monotonic() + WAIT_S
-    while low < end:
-        assert time.monotonic() < deadline, f"{topic}/{partition} is read"
-        for message in reader.consume(500, 0.5):
+    while ends:
+        assert time.monotonic() < deadline, f"{sorted(ends)} are read"
+        for message in reader.consume(500, 0.2):
             assert message.error() is None
-            yield message.key() or b"", message.value() or b""
-        low = max(low, reader.position([first])[0].offset)
+            yield message.topic() or "", message.key() or b"", message.value() or b""
+        for at in reader.position([ck.TopicPartition(*one) for one in ends]):
+            if at.offset >= ends[at.topic, at.partition]:
+                del ends[at.topic, at.partition]
 
 
 def signed(disclosures: list[dict[str, Any]]) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import random
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -43,7 +45,8 @@ LOG_TEXT: Final = "the neighbour heard porcelain breaking"
 NOTE_TEXT: Final = "bruise above the left clavicle"
 OTHERS: Final = 80
 SILENT, SILENT_DAYS = "hospital", 20
-"""An agency whose feed is behind by more than the register allows."""
+"""An agency whose feed has not beaten since the partnership went live, for longer than the register allows."""
+DAY_MS: Final = 24 * 3600 * 1000
 
 
 class Child(NamedTuple):
@@ -77,9 +80,9 @@ class Northmere:
         self.stack, self.folder, self.crew = stack, folder, crew
         self._children, self._files = children, 0
         self._raised: dict[str, Heard] = {}
-        now = int(time.time() * 1000)
-        Clock(folder / "clock.json", now)
-        self.made = small(partnership.make(folder, now), now)
+        begins_at = int(time.time() * 1000) - SILENT_DAYS * DAY_MS
+        clock = Clock(folder / "clock.json", begins_at)
+        self.made = small(partnership.make(folder, begins_at), begins_at)
         self._agency_key = AgencyKeys.load(self.made.keys / "council").agency_key
         verdict.send_controls(stack, self.made)
         for agency in AGENCIES:
@@ -95,6 +98,11 @@ class Northmere:
             self._desks[agency] = settings.desk(stack, folder, self.made, agency)
             self.start_desk(agency)
         eventually(lambda: self.heard.phase == "live", "the partnership is live")
+        clock.turn(int(time.time() * 1000), 1.0)
+        for agency in AGENCIES:
+            if agency != SILENT:
+                self.write(agency, BEAT, {"id": 1, "beat_at": moment()})
+        eventually(lambda: self._behind() == [SILENT], f"the feed of {SILENT} alone is behind")
         for agency in AGENCIES:
             eventually(lambda agency=agency: self._serves(agency), f"the desk of {agency} serves")
 
@@ -169,7 +177,7 @@ class Northmere:
         own = [one for one in (*self._children.values(), *others()) if agency in one.held_by]
         for table in TABLES[agency]:
             self.write(agency, table, *(row for one in own for row in rows_of(one).get(table, ())))
-        self.write(agency, BEAT, {"id": 1, "beat_at": moment(SILENT_DAYS if agency == SILENT else 0)})
+        self.write(agency, BEAT, {"id": 1, "beat_at": moment(SILENT_DAYS)})
 
     def _start_platform(self) -> None:
         processes = settings.platform(self.stack, self.folder, self.made)
@@ -190,6 +198,9 @@ class Northmere:
             "sources": [{"name": partnership.SOURCES[agency], "kind": "file", "every_s": 0.1, "files": files,
                          "folder": str(self.folder / "extracts" / agency)}],
         }  # fmt: skip
+
+    def _behind(self) -> list[str]:
+        return list((self.heard.views.get("freshness:feeds") or {}).get("behind", ()))
 
     def _serves(self, agency: str) -> bool:
         try:
@@ -244,9 +255,16 @@ def rows_of(one: Child) -> dict[str, list[dict[str, Any]]]:
 
 def others() -> Iterator[Child]:
     """Children about whom nothing happens: an area's budget of alerts goes by how many live there."""
+    draw = random.Random(OTHERS)
+
+    def word(length: int) -> str:
+        return "".join(draw.choices(ascii_lowercase, k=length)).capitalize()
+
     for number in range(OTHERS):
-        yield Child(f"9{number:03}", f"Given{number}", "", f"Sur{number * 7919}", f"2015-{1 + number % 12:02}-11",
-                    f"{number}", f"Lane {number}", f"ZE{10 + number} 1AA", held_by=("council",))  # fmt: skip
+        born = date(2013, 1, 1) + timedelta(days=draw.randrange(2000))
+        yield Child(f"9{number:03}", word(7), "", word(10), born.isoformat(), f"{draw.randrange(1, 99)}",
+                    f"{word(9)} Road", f"ZE{draw.randrange(10, 99)} {draw.randrange(1, 9)}{word(2).upper()}",
+                    held_by=("council",))  # fmt: skip
 
 
 def moment(days_ago: int = 0) -> str:

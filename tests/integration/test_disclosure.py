@@ -93,7 +93,7 @@ def only_the_council_opens_it(county: County) -> None:
         {**county.stack.kafka("desk-hospital"), "group.id": "desk-hospital.scan", "enable.auto.commit": False}
     )
     letters = [
-        codec.decode(value, frozenset({"disclosure"}))[1] for _, value in read(reader, "disclosures-police", 0)
+        codec.decode(value, frozenset({"disclosure"}))[1] for _, _, value in read(reader, [("disclosures-police", 0)])
     ]
     reader.close()
     sealed = [letter for letter in letters if letter["kind"] == "answer"]

@@ -171,7 +171,7 @@ def test_an_officer_answers_one_request_and_refuses_another(northmere: Northmere
         expect(officer.get_by_role("list", name="Of whom")).to_contain_text(one.surname.upper())
         picture(officer, f"officer-decides-{what.split()[-1]}")
         if what == "the record":
-            expect(officer.get_by_text("Covered by:")).to_contain_text("Records for an enquiry")
+            expect(officer.locator(".govuk-inset-text")).to_contain_text("Covered by: Records for an enquiry")
             officer.get_by_role("button", name="Disclose the record to Northmere Council").click()
         else:
             officer.get_by_label("Why, as they will read it").select_option(index=1)
@@ -252,7 +252,7 @@ def test_each_desk_names_its_own_record_and_not_the_others(northmere: Northmere,
     alert, one = northmere.alert("rosalind"), CHILDREN["rosalind"]
     duty, officer = cast("council", "duty"), cast("police", "officer")
     to(duty, f"/alerts/{alert['alert_id']}")
-    expect(duty.get_by_text(full_name("rosalind"))).to_be_visible()
+    expect(duty.get_by_text(full_name("rosalind")).first).to_be_visible()
     unfold(duty, "Ask for what another agency holds")
     form = duty.get_by_role("form", name="Northmere Police")
     form.get_by_label("What", exact=True).select_option(label="The record")

@@ -104,6 +104,22 @@ def test_one_touch_asks_who_a_child_not_known_to_us_is_and_names_it_when_answere
     assert line["sha256"] == pair.police.lines("disclose")[0]["sha256"]
 
 
+def test_the_alert_leads_to_what_was_asked_about_it_and_does_not_offer_it_again(pair: Pair, client: Client) -> None:
+    assert "Asked already" not in client.get(f"/alerts/{ALERT}").text
+    where = pair.asks(client)
+    for state in ("Open", "Answered"):
+        page = client.get(f"/alerts/{ALERT}").text
+        assert "Asked already" in page and f'href="{where}"' in page and f">{state}</strong>" in page
+        assert "Ask Northmere Police who this is" not in page
+        assert "Wilhelmina" not in page, "a name is read on the page of its request"
+        deliver(pair.wire, pair.side, pair.police)
+        pair.police.beat()
+        deliver(pair.wire, pair.side, pair.police)
+    pair.made.arrives(alert(records=[], known_to=["police"], state="cleared", version=2))
+    page = client.get(f"/alerts/{ALERT}").text
+    assert f'href="{where}"' in page and "Ask them here" not in page
+
+
 def test_an_answer_is_audited_before_it_is_shown(pair: Pair, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     where = pair.asks(client)
     deliver(pair.wire, pair.side, pair.police)
