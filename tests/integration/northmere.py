@@ -44,9 +44,8 @@ INCIDENTS: Final = 3
 LOG_TEXT: Final = "the neighbour heard porcelain breaking"
 NOTE_TEXT: Final = "bruise above the left clavicle"
 OTHERS: Final = 80
-SILENT, SILENT_DAYS = "hospital", 20
-"""An agency whose feed has not beaten since the partnership went live, for longer than the register allows."""
-DAY_MS: Final = 24 * 3600 * 1000
+SILENT: Final = "hospital"
+FEED_LIMIT_S: Final = 15
 
 
 class Child(NamedTuple):
@@ -80,9 +79,9 @@ class Northmere:
         self.stack, self.folder, self.crew = stack, folder, crew
         self._children, self._files = children, 0
         self._raised: dict[str, Heard] = {}
-        begins_at = int(time.time() * 1000) - SILENT_DAYS * DAY_MS
-        clock = Clock(folder / "clock.json", begins_at)
-        self.made = small(partnership.make(folder, begins_at), begins_at)
+        now = int(time.time() * 1000)
+        Clock(folder / "clock.json", now)
+        self.made = small(partnership.make(folder, now), now)
         self._agency_key = AgencyKeys.load(self.made.keys / "council").agency_key
         verdict.send_controls(stack, self.made)
         for agency in AGENCIES:
@@ -98,11 +97,6 @@ class Northmere:
             self._desks[agency] = settings.desk(stack, folder, self.made, agency)
             self.start_desk(agency)
         eventually(lambda: self.heard.phase == "live", "the partnership is live")
-        clock.turn(int(time.time() * 1000), 1.0)
-        for agency in AGENCIES:
-            if agency != SILENT:
-                self.write(agency, BEAT, {"id": 1, "beat_at": moment()})
-        eventually(lambda: self._behind() == [SILENT], f"the feed of {SILENT} alone is behind")
         for agency in AGENCIES:
             eventually(lambda agency=agency: self._serves(agency), f"the desk of {agency} serves")
 
@@ -118,6 +112,17 @@ class Northmere:
         """End a desk as a lost machine does; it stays away."""
         os.kill(self.crew.pids()[f"desk-{agency}"], 9)
         self.crew.stop(f"desk-{agency}")  # the watch may have started another meanwhile
+
+    def only_one_is_behind(self) -> None:
+        """Wait until the feed of `SILENT` is behind, and the others are not."""
+        eventually(lambda: SILENT in self._behind(), f"the feed of {SILENT} is behind")
+        for agency in AGENCIES:
+            if agency != SILENT:
+                self.write(agency, BEAT, {"id": 1, "beat_at": moment()})
+        eventually(lambda: self._behind() == [SILENT], f"the feed of {SILENT} alone is behind")
+
+    def _behind(self) -> list[str]:
+        return list((self.heard.views.get("freshness:feeds") or {}).get("behind", ()))
 
     def alert(self, who: str) -> dict[str, Any]:
         """The alert about a child, as its team got it; where there is none yet, grave incidents raise it."""
@@ -177,7 +182,7 @@ class Northmere:
         own = [one for one in (*self._children.values(), *others()) if agency in one.held_by]
         for table in TABLES[agency]:
             self.write(agency, table, *(row for one in own for row in rows_of(one).get(table, ())))
-        self.write(agency, BEAT, {"id": 1, "beat_at": moment(SILENT_DAYS)})
+        self.write(agency, BEAT, {"id": 1, "beat_at": moment()})
 
     def _start_platform(self) -> None:
         processes = settings.platform(self.stack, self.folder, self.made)
@@ -199,9 +204,6 @@ class Northmere:
                          "folder": str(self.folder / "extracts" / agency)}],
         }  # fmt: skip
 
-    def _behind(self) -> list[str]:
-        return list((self.heard.views.get("freshness:feeds") or {}).get("behind", ()))
-
     def _serves(self, agency: str) -> bool:
         try:
             return httpx.get(f"{self.address(agency)}/healthz").status_code == 200
@@ -216,6 +218,7 @@ def small(made: partnership.Made, at: int) -> partnership.Made:
     )
     register["agencies"] = {name: register["agencies"][name] for name in AGENCIES}
     register["teams"] = {name: team for name, team in register["teams"].items() if team["agency"] in AGENCIES}
+    register["feed_limit_s"] = FEED_LIMIT_S
     rules["teams"] = [team for team in rules["teams"] if team["agency"] in AGENCIES]
     rules |= {
         "raise_at": 0.037,
@@ -267,9 +270,9 @@ def others() -> Iterator[Child]:
                     held_by=("council",))  # fmt: skip
 
 
-def moment(days_ago: int = 0) -> str:
-    """A time with its zone: now, or some days ago."""
-    return (datetime.now(UTC) - timedelta(days=days_ago)).isoformat(timespec="seconds")
+def moment() -> str:
+    """Now, with its zone."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @contextmanager

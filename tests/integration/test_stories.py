@@ -24,6 +24,7 @@ QUESTION, ANSWER = "What makes you think that he is away?", "His sister says tha
 CHILDREN = {
     "mary": Child("0001", "Mary", "Persephone", "Quillfeather", "2016-05-03", "12", "Larkspur Way", "ZE1 9XX"),
     "odalys": Child("0002", "Odalys", "Fern", "Thistlewood", "2013-08-21", "7", "Tansy Close", "ZE2 8YY"),
+    "odile": Child("0007", "Odile", "Wren", "Butterworth", "2014-10-02", "18", "Teasel Street", "ZE7 3TT"),
     "zephyrine": Child("0003", "Zephyrine", "", "Porringer", "2014-03-09", "31", "Sorrel Road", "ZE3 7ZZ",
                        held_by=("police",)),
     "rosalind": Child("0004", "Rosalind", "Ione", "Featherstonehaugh", "2012-11-30", "4", "Yarrow Lane", "ZE4 6WW"),
@@ -119,9 +120,10 @@ def test_a_desk_that_is_lost_and_comes_back_loses_no_alert_and_shows_none_twice(
 
 
 def test_the_duty_worker_reads_why_how_fresh_and_by_when_and_takes_it(northmere: Northmere, cast: Cast) -> None:
-    northmere.alert("mary")
+    northmere.only_one_is_behind()
+    northmere.alert("odile")
     duty, supervisor = cast("council", "duty"), to(cast("council", "supervisor"), "/inbox/mash")
-    card(to(duty, "/inbox/mash"), "mary").click()
+    card(to(duty, "/inbox/mash"), "odile").click()
     why = duty.get_by_role("table", name="Why")
     expect(why.get_by_role("row", name="Violence")).to_contain_text("police")
     expect(duty.get_by_text("This is a lower bound")).to_contain_text("Northmere Hospital")
@@ -130,7 +132,7 @@ def test_the_duty_worker_reads_why_how_fresh_and_by_when_and_takes_it(northmere:
     pictures(duty, "duty-alert")
     duty.get_by_role("button", name="I have this").click()
     expect(duty.get_by_text("You have this since")).to_be_visible()
-    expect(supervisor.get_by_role("listitem").filter(has=card(supervisor, "mary"))).to_contain_text(
+    expect(supervisor.get_by_role("listitem").filter(has=card(supervisor, "odile"))).to_contain_text(
         "Dana Duty has it"
     )
     picture(duty, "duty-taken")
