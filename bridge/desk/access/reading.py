@@ -84,10 +84,11 @@ def _why(one: Because) -> str:
 
 
 def _sentence(agency: str, rungs: list[int], barred: str, ways: tuple[str, ...]) -> str:
-    what = words.joined([RUNGS[rung] for rung in rungs])
+    what = words.joined([RUNGS[rung] for rung in dict.fromkeys(rungs)])
     why = f", because {BARS[barred]}" if barred in BARS else ""
-    if not ways:
-        return f"{agency}: {what}{why}. Your protocols do not open it."
+    if not ways:  # nothing alone opens it; once the bar is gone, something may
+        then = "Whether it opens once that has changed is said here then" if why else "Your protocols do not open it"
+        return f"{agency}: {what}{why}. {then}."
     return f"{agency}: {what}{why}. It opens when {' or when '.join(REMEDIES[way] for way in ways)}."
 
 
