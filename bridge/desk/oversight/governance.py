@@ -21,6 +21,7 @@ from bridge.desk.access.protocols import Protocol
 from bridge.desk.access.reading import RUNGS
 from bridge.desk.access.records import Entry
 from bridge.desk.desk import Desk, User, desk_of, has_role, own_frame, render, signed_in
+from bridge.desk.exchange.room import BY_ITSELF
 from bridge.desk.forms import posted
 
 ROLE: Final = "governance"
@@ -113,9 +114,10 @@ def _wanted(fields: dict[str, str]) -> Callable[[dict[str, Any]], bool]:
 
 
 def _logged(entry: dict[str, Any], desk: Desk, now: int) -> dict[str, Any]:
+    who = "The desk, by itself" if entry["user"] == BY_ITSELF else standings.name(desk.accounts, entry["user"])
     return {
         "n": entry["n"], "at": words.moment(entry["at"], now), "user": entry["user"],
-        "name": standings.name(desk.accounts, entry["user"]), "action": words.action(entry["action"]),
+        "name": who, "action": words.action(entry["action"]),
         "subjects": entry["subjects"],
         "facts": ", ".join(f"{name}: {value}" for name, value in entry.items() if name not in SPOKEN and value != ""),
     }  # fmt: skip

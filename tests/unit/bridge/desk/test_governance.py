@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from bridge.desk.access import bases
 from bridge.desk.accounts import Account
 from bridge.desk.audit import Audit, Break, newest, verify
+from bridge.desk.exchange.room import BY_ITSELF
 from tests.unit.bridge.desk.support import _HASH, ANN, HOUR_MS, NOW, Client, Made, alert, sign_in, token
 
 WHY = "The child is at the address now with the alleged offender."
@@ -101,6 +103,17 @@ def test_the_access_log_is_read_newest_first_and_its_reading_is_in_it(made: Made
     assert more.count("Alert read") == 25
     assert "Access log read" in gale.get("/governance/log").text
     assert "subject-7<" in gale.get("/governance/log?subject=subject-7").text
+    gale.__exit__()
+
+
+def test_the_access_log_tells_what_the_desk_did_by_itself_from_somebody_who_has_left(
+    made: Made, gale: Client
+) -> None:
+    made.audit.record(BY_ITSELF, "received", ("a-request",), agency="police")
+    made.audit.record("u-gone", "alert", ("an-alert",), team="mash")
+    for subject, name in (("a-request", "The desk, by itself"), ("an-alert", "somebody who has left")):
+        page = gale.get(f"/governance/log?subject={subject}").text
+        assert re.findall("The desk, by itself|somebody who has left", page) == [name]
     gale.__exit__()
 
 
