@@ -109,6 +109,7 @@ def test_a_desk_that_is_lost_and_comes_back_loses_no_alert_and_shows_none_twice(
     northmere.kill_desk("council")
     northmere.alert("odalys")
     expect(page.get_by_text("Connection lost.")).to_be_visible()
+    expect(page.get_by_text("Live. Checked")).to_be_hidden()
     picture(page, "duty-connection-lost")
     northmere.start_desk("council")
     expect(card(page, "odalys")).to_be_visible()
@@ -157,6 +158,10 @@ def test_a_child_not_known_to_us_is_named_only_after_an_answered_request(northme
     look_again(duty, named)
     expect(named).to_contain_text("born 9 March 2014")
     picture(duty, "duty-named")
+    asked = to(duty, f"/alerts/{alert['alert_id']}").get_by_role("list", name="Asked already")
+    expect(asked.get_by_role("link", name="Who this is, Northmere Police")).to_be_visible()
+    assert one.surname.lower() not in duty.content().lower()
+    picture(duty, "duty-asked")
     expect(to(officer, "/requests").get_by_role("row", name="Who this is")).to_contain_text("Answered")
 
 
