@@ -1,14 +1,31 @@
-"""Users of Northmere's desks, a browser each: how they sign in, what their pages may never do, and their pictures."""
+"""Who is in the stories: children, users of the desks with a browser each, what they do again and again, pictures."""
 
 from __future__ import annotations
 
-from playwright.sync_api import Browser, Page
+from collections.abc import Mapping
+from typing import Any, Final
+
+from playwright.sync_api import Browser, Locator, Page
 
 from demo import settings
 from tests.chromium import Watched, shot
-from tests.integration.northmere import Northmere
+from tests.integration.county import eventually
+from tests.integration.northmere import Child, Northmere
 
-SLOW_MS = 30_000  # a desk that starts again on a busy machine
+SLOW_MS: Final = 30_000  # a desk that starts again on a busy machine
+
+CHILDREN: Final = {
+    "mary": Child("0001", "Mary", "Persephone", "Quillfeather", "2016-05-03", "12", "Larkspur Way", "ZE1 9XX"),
+    "odalys": Child("0002", "Odalys", "Fern", "Thistlewood", "2013-08-21", "7", "Tansy Close", "ZE2 8YY"),
+    "odile": Child("0007", "Odile", "Wren", "Butterworth", "2014-10-02", "18", "Teasel Street", "ZE7 3TT"),
+    "zephyrine": Child("0003", "Zephyrine", "", "Porringer", "2014-03-09", "31", "Sorrel Road", "ZE3 7ZZ",
+                       held_by=("police",)),
+    "rosalind": Child("0004", "Rosalind", "Ione", "Featherstonehaugh", "2012-11-30", "4", "Yarrow Lane", "ZE4 6WW"),
+    "tobias": Child("0005", "Tobias", "Lark", "Wrenfield", "2015-01-17", "22", "Bramble Rise", "ZE5 5VV", team="EAST"),
+    "ottoline": Child("0006", "Ottoline", "May", "Marchbanks", "2017-07-07", "9", "Clover Court", "ZE6 4UU", plan=True,
+                      held_by=("council", "hospital")),
+}  # fmt: skip
+"""Children of the stories, each in a home of their own; the council has a middle name that nobody else has."""
 
 
 class Cast:
@@ -75,3 +92,49 @@ def confirm(page: Page) -> None:
     """Prove again who one is."""
     page.get_by_label("Password").fill(settings.PASSWORD)
     page.get_by_role("button", name="Confirm").click()
+
+
+def full_name(who: str) -> str:
+    one = CHILDREN[who]
+    return " ".join(part for part in (one.given, one.middle, one.surname) if part)
+
+
+def to(page: Page, path: str) -> Page:
+    """Another page of the same desk."""
+    page.goto("/".join(page.url.split("/")[:3]) + path)
+    return page
+
+
+def not_reloaded(page: Page) -> bool:
+    return bool(page.evaluate("window.mark === 'the same page'"))
+
+
+def mark(page: Page) -> None:
+    page.evaluate("window.mark = 'the same page'")
+
+
+def card(page: Page, who: str) -> Locator:
+    return page.get_by_role("link", name=full_name(who))
+
+
+def look_again(page: Page, what: Locator) -> None:
+    """The page of a request, until it shows something."""
+
+    def shows() -> bool:
+        page.reload()
+        return what.count() > 0
+
+    eventually(shows, "the answer")
+
+
+def ask(page: Page, alert: Mapping[str, Any], what: str) -> str:
+    """Ask the police for something; the path of the request."""
+    to(page, f"/alerts/{alert['alert_id']}")
+    unfold(page, "Ask for something else")
+    form = page.get_by_role("form", name="Northmere Police")
+    form.get_by_label("What", exact=True).select_option(label=what)
+    form.get_by_label("What for").select_option(label="to protect a child")
+    form.get_by_label("On which basis").select_option(label="a duty to share")
+    form.get_by_role("button", name="Ask Northmere Police").click()
+    page.wait_for_url("**/requests/*")
+    return "/requests/" + page.url.rpartition("/")[2]

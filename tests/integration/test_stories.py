@@ -9,29 +9,33 @@ from datetime import UTC, datetime, timedelta
 
 import confluent_kafka as ck
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from bridge.desk.audit import verify
 from demo.stack import PLATFORM, REDIS, Stack
 from tests.chromium import chromium
-from tests.integration.cast import SLOW_MS, Cast, confirm, picture, pictures, unfold
+from tests.integration.cast import (
+    CHILDREN,
+    SLOW_MS,
+    Cast,
+    ask,
+    card,
+    confirm,
+    full_name,
+    look_again,
+    mark,
+    not_reloaded,
+    picture,
+    pictures,
+    to,
+    unfold,
+)
 from tests.integration.county import eventually, messages
-from tests.integration.northmere import AGENCIES, LOG_TEXT, NOTE_TEXT, Child, Northmere, northmere_on
+from tests.integration.northmere import AGENCIES, LOG_TEXT, NOTE_TEXT, Northmere, northmere_on
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 WHY = "Asking the mother would tell him where the children are tonight."
 QUESTION, ANSWER = "What makes you think that he is away?", "His sister says that he left on Sunday."
-CHILDREN = {
-    "mary": Child("0001", "Mary", "Persephone", "Quillfeather", "2016-05-03", "12", "Larkspur Way", "ZE1 9XX"),
-    "odalys": Child("0002", "Odalys", "Fern", "Thistlewood", "2013-08-21", "7", "Tansy Close", "ZE2 8YY"),
-    "odile": Child("0007", "Odile", "Wren", "Butterworth", "2014-10-02", "18", "Teasel Street", "ZE7 3TT"),
-    "zephyrine": Child("0003", "Zephyrine", "", "Porringer", "2014-03-09", "31", "Sorrel Road", "ZE3 7ZZ",
-                       held_by=("police",)),
-    "rosalind": Child("0004", "Rosalind", "Ione", "Featherstonehaugh", "2012-11-30", "4", "Yarrow Lane", "ZE4 6WW"),
-    "tobias": Child("0005", "Tobias", "Lark", "Wrenfield", "2015-01-17", "22", "Bramble Rise", "ZE5 5VV", team="EAST"),
-    "ottoline": Child("0006", "Ottoline", "May", "Marchbanks", "2017-07-07", "9", "Clover Court", "ZE6 4UU", plan=True,
-                      held_by=("council", "hospital")),
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -62,29 +66,6 @@ def cast(browser: Browser, northmere: Northmere) -> Iterator[Cast]:
     yield made
     made.close()
     expect.set_options(timeout=5_000)
-
-
-def full_name(who: str) -> str:
-    one = CHILDREN[who]
-    return " ".join(part for part in (one.given, one.middle, one.surname) if part)
-
-
-def to(page: Page, path: str) -> Page:
-    """Another page of the same desk."""
-    page.goto("/".join(page.url.split("/")[:3]) + path)
-    return page
-
-
-def not_reloaded(page: Page) -> bool:
-    return bool(page.evaluate("window.mark === 'the same page'"))
-
-
-def mark(page: Page) -> None:
-    page.evaluate("window.mark = 'the same page'")
-
-
-def card(page: Page, who: str) -> Locator:
-    return page.get_by_role("link", name=full_name(who))
 
 
 def test_an_alert_raised_in_the_pipeline_appears_in_the_open_inbox(northmere: Northmere, cast: Cast) -> None:
@@ -189,29 +170,6 @@ def test_an_officer_answers_one_request_and_refuses_another(northmere: Northmere
     look_again(to(duty, record), duty.get_by_text("It is answered, and not open to you yet."))
     expect(duty.locator("main")).not_to_contain_text(LOG_TEXT)
     picture(duty, "duty-answered-not-open")
-
-
-def look_again(page: Page, what: Locator) -> None:
-    """The page of a request, until it shows something."""
-
-    def shows() -> bool:
-        page.reload()
-        return what.count() > 0
-
-    eventually(shows, "the answer")
-
-
-def ask(page: Page, alert: dict[str, object], what: str) -> str:
-    """Ask the police for something; the path of the request."""
-    to(page, f"/alerts/{alert['alert_id']}")
-    unfold(page, "Ask for something else")
-    form = page.get_by_role("form", name="Northmere Police")
-    form.get_by_label("What", exact=True).select_option(label=what)
-    form.get_by_label("What for").select_option(label="to protect a child")
-    form.get_by_label("On which basis").select_option(label="a duty to share")
-    form.get_by_role("button", name="Ask Northmere Police").click()
-    page.wait_for_url("**/requests/*")
-    return "/requests/" + page.url.rpartition("/")[2]
 
 
 def test_a_determination_that_a_supervisor_agrees_to_opens_the_record(northmere: Northmere, cast: Cast) -> None:
@@ -395,7 +353,9 @@ def test_an_analyst_sees_figures_and_nobodys_name(northmere: Northmere, cast: Ca
     picture(page, "analyst-insights")
     for path in ("/insights", "/demand", "/model", f"/alerts/{alert['alert_id']}", "/inbox/mash"):
         text = to(page, path).content()
-        assert not [one for one in CHILDREN.values() for name in (one.given, one.surname) if name in text], path
+        assert not [name for one in CHILDREN.values() for name in (one.given, one.surname) if name in text], path
+        if path.startswith("/alerts"):
+            assert "Violence" in text and "How strong the pattern is" not in text, "categories, and no figures"
     picture(page, "analyst-inbox")
 
 
