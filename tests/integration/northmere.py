@@ -44,8 +44,9 @@ INCIDENTS: Final = 3
 LOG_TEXT: Final = "the neighbour heard porcelain breaking"
 NOTE_TEXT: Final = "bruise above the left clavicle"
 OTHERS: Final = 80
-SILENT: Final = "hospital"
-FEED_LIMIT_S: Final = 15
+"""Children about whom nothing happens: as many as the budget needs for every alert of a test."""
+SILENT, FEED_LIMIT_S = "hospital", 15
+"""An agency that is heard once, and how long a feed may be silent before it is said to be behind."""
 
 
 class Child(NamedTuple):
@@ -257,7 +258,7 @@ def rows_of(one: Child) -> dict[str, list[dict[str, Any]]]:
 
 
 def others() -> Iterator[Child]:
-    """Children about whom nothing happens: an area's budget of alerts goes by how many live there."""
+    """Children as unlike as chance makes them, so that none is linked with another."""
     draw = random.Random(OTHERS)
 
     def word(length: int) -> str:

@@ -371,7 +371,7 @@ def test_no_name_stands_on_a_topic_in_an_address_a_title_a_log_or_an_audit(north
     written = {str(path): path.read_bytes() for path in (
         *(northmere.folder / "logs").glob("*.log"), *(northmere.folder / "agencies").glob("*/audit.jsonl"))}  # fmt: skip
     written["told"] = "\n".join(cast.told).encode()
-    assert "/inbox/mash" in written["told"].decode()
+    assert "/inbox/mash" in written["told"].decode() and "Front door – Sightline" in written["told"].decode()
     for word in (*(one.surname for one in CHILDREN.values()), LOG_TEXT, NOTE_TEXT, WHY, QUESTION, ANSWER):
         sought = word.lower().encode()
         holding = {name for name, held in topics.items() if any(sought in message.lower() for message in held)}
