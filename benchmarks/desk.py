@@ -114,7 +114,8 @@ class Publisher:
             ids.append(secrets.token_hex(16))
             now = int(time.time() * 1000)
             records = [_record(2 * number % RECORDS), _record((2 * number + 1) % RECORDS)]
-            made = alert(ids[-1], records=records, raised_at=now, changed_at=now, respond_by_at=self._last_due_at - 1000 * number)
+            due = self._last_due_at - 1000 * number
+            made = alert(ids[-1], records=records, raised_at=now, changed_at=now, respond_by_at=due)
             self._producer.produce("alerts-mash", codec.encode("alert", made), key=ids[-1].encode())
         self._producer.commit_transaction(30)
         return [(one, time.time()) for one in ids]
