@@ -9,7 +9,7 @@ RUN := .venv/bin
 STAMP := .venv/.installed
 TYPED_AT := $(shell date +%s.%N)
 
-.PHONY: help install demo test check check-long graph chaos offline profile bench-engine bench-latency bench-growth bench-recovery bench-linkage bench-alerts bench-trajectory bench-encoding bench-attacks bench-insights bench-lookup bench-text
+.PHONY: help install demo test check check-long graph chaos offline profile bench-engine bench-latency bench-growth bench-recovery bench-linkage bench-alerts bench-trajectory bench-encoding bench-attacks bench-insights bench-lookup bench-desk bench-text
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -68,5 +68,5 @@ bench-engine bench-linkage bench-alerts: $(PEERS)
 bench-text: $(MEDSPACY)
 bench-text: ARGUMENTS := $(if $(FILE),"$(FILE)")
 bench-attacks: ARGUMENTS := $(if $(WRITE),--write "$(WRITE)")
-bench-engine bench-latency bench-growth bench-recovery bench-linkage bench-alerts bench-trajectory bench-encoding bench-attacks bench-insights bench-lookup bench-text: install ## one table and a last line of JSON
+bench-engine bench-latency bench-growth bench-recovery bench-linkage bench-alerts bench-trajectory bench-encoding bench-attacks bench-insights bench-lookup bench-desk bench-text: install ## one table and a last line of JSON
 	@$(RUN)/python -m benchmarks.$(@:bench-%=%) $(ARGUMENTS)

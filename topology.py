@@ -76,7 +76,7 @@ DISCLOSURES = Topic(
     "answers and refusals, signed, and sealed to the desk that asked; daily heads of that desk's audit, signed",
 )  # fmt: skip
 CONTROLS = Topic(
-    "controls", "governance", ("intake",), "name", ("control",),
+    "controls", "governance", ("intake",), "partnership/name", ("control",),
     "register, thresholds, models, protocols, routes: two signatures, versioned, effective from",
     compacted=True,
 )  # fmt: skip

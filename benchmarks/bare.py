@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from schemas import codec
-from streams.state import Out, Outcome, pack_delta
+from streams.state import Enough, Given, Out, Outcome, never, pack_delta
 from streams.tools.tally import PARTNERSHIP, TEAM, Count, Subjects
 
 BODY_BYTES = 100
@@ -40,12 +40,15 @@ def make_machine(partition: int, keyring: object) -> Count:
 class Raw(Count):
     """Counts by the first bytes of the body, undecoded: what peers that are given the key have to do."""
 
-    def step(self, entries: Sequence[bytes]) -> Outcome:
+    def step(self, entries: Sequence[bytes], enough: Enough = never) -> Outcome:
         """See Machine."""
         outbox: list[Out] = []
-        for entry in entries:
+        given = Given(entries, enough)
+        for entry in given:
             self.add(entry[-BODY_BYTES : KEY_BYTES - BODY_BYTES], 0, outbox)
-        return Outcome(pack_delta(self.tables.take_delta()), tuple(outbox), {("", "applied"): len(entries)})
+        return Outcome(
+            pack_delta(self.tables.take_delta()), tuple(outbox), {("", "applied"): len(entries)}, left=given.left
+        )
 
 
 def make_raw(partition: int, keyring: object) -> Raw:

@@ -53,7 +53,7 @@ GOALS = {"first_paint_ms": 1_000, "p99_ms": 300, "alert_to_screen_ms_p99": 2_000
 
 
 def settings(folder: Path, stack: Stack, memory: str) -> Path:
-    """A desk\'s files: keys, store with names, accounts, protocols, settings."""
+    """A desk's files: keys, store with names, accounts, protocols, settings."""
     keys.make_partnership(folder / "keys", "northmere", ("council", "police"), ("one", "two"))
     store = Store(folder / "store.sqlite", keys.AgencyKeys.load(folder / "keys" / "council").agency_key)
     with store.batch():
@@ -97,12 +97,13 @@ def _record(number: int) -> bytes:
 
 
 class Publisher:
-    """Puts alerts on the team\'s topic as the platform\'s publisher does: committed one by one."""
+    """Puts alerts on the team's topic as the platform's publisher does: committed one by one."""
 
     def __init__(self, stack: Stack) -> None:
         self._producer = ck.Producer({**stack.kafka("publisher"), "transactional.id": "publisher.bench"})
         self._producer.init_transactions(30)
         self._count = 0
+        self._last_due_at = int(time.time() * 1000) + 24 * 3600 * 1000  # each is more urgent than those before it
 
     def send(self, count: int) -> list[tuple[str, float]]:
         """Alerts in one transaction: (id, wall seconds when it was committed)."""
@@ -113,17 +114,19 @@ class Publisher:
             ids.append(secrets.token_hex(16))
             now = int(time.time() * 1000)
             records = [_record(2 * number % RECORDS), _record((2 * number + 1) % RECORDS)]
-            made = alert(ids[-1], records=records, raised_at=now, changed_at=now, respond_by_at=now + 1000 - number)
+            due = self._last_due_at - 1000 * number
+            made = alert(ids[-1], records=records, raised_at=now, changed_at=now, respond_by_at=due)
             self._producer.produce("alerts-mash", codec.encode("alert", made), key=ids[-1].encode())
         self._producer.commit_transaction(30)
         return [(one, time.time()) for one in ids]
 
 
 class Inbox:
-    """One user\'s open inbox: a stream, and rows fetched when it says that something changed."""
+    """One user's open inbox: a stream, and rows fetched when it says that something changed."""
 
     def __init__(self, address: str, login: str) -> None:
-        self.http = httpx.AsyncClient(base_url=address, timeout=30, follow_redirects=True)
+        kept = httpx.Limits(keepalive_expiry=2)  # the desk closes what is idle for 5 s: not at the same moment
+        self.http = httpx.AsyncClient(base_url=address, timeout=30, follow_redirects=True, limits=kept)
         self.login = login
         self.seen: dict[str, float] = {}
         self.latencies: list[float] = []

@@ -6,7 +6,7 @@ Decides which settings exist and that a wrong one is named. Opens nothing but th
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -17,6 +17,9 @@ LOOPBACK = ("127.", "localhost", "[::1]")
 
 class ConfigError(ValueError):
     """A settings file that cannot be used; says which file, which field and what was expected."""
+
+
+_M = TypeVar("_M", bound=BaseModel)
 
 
 class _Settings(BaseModel):
@@ -166,11 +169,24 @@ def load(path: Path) -> Config:
     """Settings from a YAML or JSON file; relative paths are relative to it.
 
     Raises:
-        ConfigError: It cannot be read, or a field is missing, unknown or wrong.
+        ConfigError: As `read`.
+    """
+    resolved: Config = _resolve(read(path, Config), path.resolve().parent)
+    return resolved
+
+
+def read(path: Path, model: type[_M]) -> _M:
+    """What a YAML or JSON file says, checked.
+
+    Args:
+        path: File.
+        model: What it must hold.
+
+    Raises:
+        ConfigError: It cannot be read, or fields are missing, unknown or wrong: a line each, with file and field.
     """
     try:
-        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-        config = Config.model_validate(raw)
+        return model.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         message = f"{path}: cannot be read ({type(error).__name__})"
         raise ConfigError(message) from None
@@ -183,8 +199,6 @@ def load(path: Path) -> Config:
             for fault in error.errors(include_input=False, include_url=False)
         ]
         raise ConfigError("\n".join(faults)) from None
-    resolved: Config = _resolve(config, path.resolve().parent)
-    return resolved
 
 
 def _resolve(value: Any, folder: Path) -> Any:

@@ -48,6 +48,21 @@ CREATE INDEX IF NOT EXISTS quarantine_place ON quarantine (place);
 """
 
 
+def connect(path: Path | str, wait_ms: int) -> sqlite3.Connection:
+    """A file of one's own: what is written is on disk when a transaction ends, and only its owner reads it.
+
+    Args:
+        path: SQLite file, made where it is absent; `:memory:` for none.
+        wait_ms: How long to wait for another process that writes.
+    """
+    if str(path) != ":memory:":
+        Path(path).touch(mode=0o600, exist_ok=True)
+    found = sqlite3.connect(str(path), isolation_level=None, timeout=wait_ms / 1000, check_same_thread=False)
+    found.execute("PRAGMA journal_mode=WAL")
+    found.execute("PRAGMA synchronous=FULL")
+    return found
+
+
 class Vault:
     """A sealed file. Used by one thread; a second process may read at any time.
 
@@ -69,11 +84,7 @@ class Vault:
         self._aead = Aead(derive(agency_key, "bridge store"))
         self._blind = derive(agency_key, "bridge store blind")
         self._entropy = entropy
-        if str(path) != ":memory:":
-            Path(path).touch(mode=0o600, exist_ok=True)
-        self._db = sqlite3.connect(str(path), isolation_level=None, timeout=BUSY_MS / 1000, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
+        self._db = connect(path, BUSY_MS)
         self._db.execute("PRAGMA cache_size=-65536")  # 64 MiB
         self._db.executescript(_SCHEMA)
         # of the batch in hand, dropped at its end: blinded names, opened rows

@@ -14,6 +14,7 @@ from typing import Any, Final
 from bridge import keys
 from demo import access
 from schemas import crypto
+from schemas.control import place
 from streams.tools import controls
 
 PARTNERSHIP: Final = "northmere"
@@ -76,7 +77,7 @@ def make(folder: Path, effective_at: int) -> Made:
     register_file.write_text(json.dumps(register, indent=1))
     bodies = {"register": register, "rules": _rules()}
     controls = tuple(
-        (name.encode(), sign_control(key_folder, name, 1, effective_at, json.dumps(body, sort_keys=True)))
+        (place(PARTNERSHIP, name), sign_control(key_folder, name, 1, effective_at, json.dumps(body, sort_keys=True)))
         for name, body in bodies.items()
     )
     return Made(key_folder, register_file, controls)

@@ -47,6 +47,16 @@ class Response(TypedDict):
     decided_at: int
 
 
+def place(partnership: str, name: str) -> bytes:
+    """Key of a control on its topic, which keeps the newest of each key.
+
+    Example:
+        >>> place("northmere", "rules")
+        b'northmere/rules'
+    """
+    return f"{partnership}/{name}".encode()
+
+
 def statement(partnership: str, name: str, version: int, effective_at: int, body: str) -> bytes:
     """What an approver of a control signs.
 

@@ -9,7 +9,7 @@ A value is never changed in place: `table[key] = new_value` is the only way, so 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -130,6 +130,33 @@ class Out(msgspec.Struct, frozen=True, array_like=True, gc=False):
     body: bytes
 
 
+Enough = Callable[[], bool]
+
+
+def never() -> bool:
+    """It is never enough: all entries are applied."""
+    return False
+
+
+class Given:
+    """Entries in order until it is enough.
+
+    Attributes:
+        left: Those that were not given out.
+    """
+
+    def __init__(self, entries: Sequence[bytes], enough: Enough) -> None:
+        self._entries, self._enough = entries, enough
+        self.left = len(entries)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for entry in self._entries:
+            self.left -= 1
+            yield entry
+            if self._enough():
+                return
+
+
 class Outcome(NamedTuple):
     """What one call of `step` did.
 
@@ -140,12 +167,14 @@ class Outcome(NamedTuple):
             dead_letter, tick. Beside messages: `control_refused`, and alerts that were escalated `unread`, `copied`
             to who is at work or `moved` with the child.
         gauges: (partnership, agency or empty, what) -> value, after a tick, for metrics only: streams/gauges.py.
+        left: Entries at the end that were not applied, because it was enough: they are as if never given.
     """
 
     delta: bytes
     outbox: tuple[Out, ...]
     counts: Mapping[tuple[str, str], int]
     gauges: Mapping[tuple[str, str, str], int] = MappingProxyType({})
+    left: int = 0
 
 
 def pack_delta(changes: list[Change]) -> bytes:

@@ -6,7 +6,7 @@ chunk, so however the journal is cut the state and the outputs are the same. Kno
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from schemas import codec
@@ -15,7 +15,7 @@ from streams.gauges import read
 from streams.keys import Keyring
 from streams.linkage.model import LinkModel, shipped_model
 from streams.partnership import Partnership
-from streams.state import Change, Out, Outcome, digest, pack_delta, packed_rows
+from streams.state import Change, Enough, Given, Out, Outcome, digest, never, pack_delta, packed_rows
 
 _JOURNAL: Final = frozenset({"journal"})
 BEHAVIOUR: Final = "1"
@@ -59,30 +59,33 @@ class State:
         """SHA-256 over the canonical rows, 32 bytes."""
         return digest(self.rows())
 
-    def step(self, entries: Sequence[bytes]) -> Outcome:
+    def step(self, entries: Sequence[bytes], enough: Enough = never) -> Outcome:
         """Apply entries in order; the state changes, and the outcome carries the change. See `step`."""
-        return step(self, entries)
+        return step(self, entries, enough)
 
 
-def step(state: State, entries: Sequence[bytes]) -> Outcome:
+def step(state: State, entries: Sequence[bytes], enough: Enough = never) -> Outcome:
     """Apply a chunk of the journal.
 
     Args:
         state: Changed in place: it is then ahead of `commits` until the outcome is acknowledged there.
         entries: Framed journal entries in journal order.
+        enough: Asked after each entry: whether to leave the rest. Where a chunk is cut changes nothing of what is
+            made of the journal, so this may go by the time.
 
     Returns:
         The delta since the state before, the outputs in order, and how each message ended.
     """
-    changes, outbox, counts = apply(state, entries)
+    given = Given(entries, enough)
+    changes, outbox, counts = apply(state, given)
     gauges: dict[tuple[str, str, str], int] = {}
     if ("", "tick") in counts:
         for name, partnership in state.partnerships.items():
             gauges |= {(name, *what): value for what, value in read(partnership).items()}
-    return Outcome(pack_delta(changes), tuple(outbox), counts, gauges)
+    return Outcome(pack_delta(changes), tuple(outbox), counts, gauges, given.left)
 
 
-def apply(state: State, entries: Sequence[bytes]) -> tuple[list[Change], list[Out], Mapping[tuple[str, str], int]]:
+def apply(state: State, entries: Iterable[bytes]) -> tuple[list[Change], list[Out], Mapping[tuple[str, str], int]]:
     """As `step`, with the changes not yet packed."""
     touched: dict[str, Partnership] = {}
     counts: dict[tuple[str, str], int] = {}

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from bridge.config import ConfigError, Kafka
+from bridge.config import Kafka, read
 from schemas.exchange import REQUEST_MAX_MS
 from schemas.lookup import VALID_MAX_MS, VALID_S
 
@@ -220,20 +218,7 @@ def load(path: Path) -> Config:
     Raises:
         ConfigError: It cannot be read, or a field is missing, unknown or wrong.
     """
-    try:
-        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-        config = Config.model_validate(raw)
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: cannot be read ({error})"
-        raise ConfigError(message) from None
-    except YAMLError as error:
-        message = f"{path}: not YAML: {error}"
-        raise ConfigError(message) from None
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        message = f"{path}: {'.'.join(str(part) for part in first['loc']) or 'file'}: {first['msg']}"
-        raise ConfigError(message) from None
-    return _resolved(config, path.resolve().parent)
+    return _resolved(read(path, Config), path.resolve().parent)
 
 
 def _resolved(config: Config, folder: Path) -> Config:

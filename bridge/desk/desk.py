@@ -6,12 +6,14 @@ you" are one answer. Knows no page.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -25,6 +27,7 @@ from bridge.desk.config import Config
 from bridge.desk.exchange.open import Exchange
 from bridge.desk.inbox import Reader
 from bridge.desk.lookup.seek import Seeker
+from bridge.desk.memo import Memo
 from bridge.desk.names import Names
 from bridge.desk.oidc import Provider
 from bridge.desk.oversight.controls_keys import Governance
@@ -53,6 +56,7 @@ HERE: Final = Path(__file__).parent
 
 
 SITE_MAX: Final = 600  # requests a session ..
+AT_ONCE: Final = 2  # fetches of open pages that are answered at the same time
 SITE_S: Final = 60  # .. in so many seconds; an open inbox makes one for each change
 
 
@@ -88,6 +92,9 @@ class Desk:
         exchange: What is asked of other agencies and answered; None where this desk has none.
         provider: The agency's identity provider, where it has one.
         governance: What controls are changed with, where this agency does so.
+        memo: What was made for one user and holds for others.
+        by_itself: Taken in turn by what open pages fetch by themselves, so that a change that makes all of them fetch
+            keeps nobody waiting who asks for a page.
     """
 
     config: Config
@@ -105,6 +112,8 @@ class Desk:
     exchange: Exchange | None = None
     provider: Provider | None = None
     governance: Governance | None = None
+    memo: Memo = field(default_factory=Memo)
+    by_itself: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,7 @@ _templates = Environment(
     loader=FileSystemLoader(HERE / "templates"),
     autoescape=select_autoescape(default=True, default_for_string=True),
     undefined=StrictUndefined,
+    auto_reload=False,
     trim_blocks=True,
     lstrip_blocks=True,
 )
@@ -210,6 +220,12 @@ async def alert_of(request: Request, user: User) -> tuple[str, dict[str, Any]]:
 def render(template: str, context: Mapping[str, Any], status: int = 200) -> HTMLResponse:
     """A page or a part of one."""
     return HTMLResponse(_templates.get_template(template).render(context), status_code=status)
+
+
+def macro(name: str) -> Callable[..., Markup]:
+    """A macro of the templates' parts."""
+    found: Callable[..., Markup] = getattr(_templates.get_template("parts.html").module, name)
+    return found
 
 
 async def own_frame(request: Request, user: User) -> dict[str, Any]:

@@ -183,10 +183,7 @@ def born(dob: object) -> str:
     if isinstance(dob, date | datetime):
         return f"{dob.day} {dob:%B %Y}"
     text = str(dob or "")
-    for form in ("%Y-%m-%d", "%Y%m%d"):
-        try:
-            day = datetime.strptime(text[:10], form)  # noqa: DTZ007  (a birth date has no zone)
-        except ValueError:
-            continue
-        return f"{day.day} {day:%B %Y}"
-    return text
+    try:
+        return born(date.fromisoformat(text[:10]))  # 2015-01-02 and 20150102 alike
+    except ValueError:
+        return text

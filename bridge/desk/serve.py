@@ -35,7 +35,7 @@ from bridge.desk.exchange import open as exchanges
 from bridge.desk.exchange.decide import Agreed
 from bridge.desk.exchange.feed import of_exchange
 from bridge.desk.feed import Feed, KafkaFeed, of_agency, of_team
-from bridge.desk.inbox import Reader, Writer
+from bridge.desk.inbox import Reader
 from bridge.desk.lookup.seek import PlatformSeeker
 from bridge.desk.names import Names, StorePeople
 from bridge.desk.oidc import Provider
@@ -44,6 +44,7 @@ from bridge.desk.oversight.controls_keys import ApproverKeys, Governance
 from bridge.desk.respond import KafkaResponder
 from bridge.desk.send import Sender
 from bridge.desk.sessions import Sessions, secret
+from bridge.desk.writer import Writer
 from bridge.keyfiles import KeyFault
 from bridge.keys import AgencyKeys
 

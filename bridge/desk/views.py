@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from markupsafe import Markup
 from sse_starlette import EventSourceResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bridge.desk import ahead, figures, pages
+from bridge.desk import ahead, cards, figures, pages
 from bridge.desk.access import reading
 from bridge.desk.access.gate import Reach, Subject, reach, reaches, withheld
 from bridge.desk.config import Config
@@ -71,7 +72,9 @@ async def rows(request: Request) -> Response:
     """The rows of an open inbox, fetched by it when something changed."""
     user = await signed_in(request, prolong=False)
     team = team_of(request, user)
-    return render("rows.html", {**await frame(request, user, team), **await _rows(request, user, team), "part": True})
+    async with desk_of(request).by_itself:
+        made = {**await frame(request, user, team), **await _rows(request, user, team), "part": True}
+        return render("rows.html", made)
 
 
 async def status(request: Request) -> Response:
@@ -108,7 +111,7 @@ async def _changes(request: Request, team: str, after: str) -> AsyncIterator[dic
 
 async def _wakes_at(desk: Desk, team: str, now: int) -> int:
     """When the next snooze of a team ends, or to look again where none does, partnership time ms."""
-    done = [deed for some in (await desk.inbox.deeds(team)).values() for deed in some]
+    done = [deed for some in (await desk.inbox.kept(team)).deeds.values() for deed in some]
     return min((deed.until_at for deed in done if deed.until_at > now), default=now + LOOK_AGAIN_MS)
 
 
@@ -122,7 +125,7 @@ async def presence(request: Request) -> Response:
     """Who presented where, and whom to call."""
     user = await signed_in(request)
     team = team_of(request, user)
-    notices = (await desk_of(request).inbox.notices(team))[: pages.ROWS_MAX]
+    notices = (await desk_of(request).inbox.kept(team)).notices[: pages.ROWS_MAX]
     context = {"notices": await _presented(request, user, team, notices), "page": "presence"}
     return render("presence.html", {**await frame(request, user, team), **context})
 
@@ -151,9 +154,9 @@ async def for_everyone(
 async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:
     desk = desk_of(request)
     me, now = user.account.user, desk.now()
-    found = await desk.inbox.alerts(team)
-    standings = deeds.standings(found, await desk.inbox.deeds(team))
-    sorted_ = pages.sort(found, standings, me, now)
+    kept = await desk.inbox.kept(team)
+    standings = deeds.standings(kept.alerts, kept.deeds)
+    sorted_ = pages.sort(kept.alerts, standings, me, now)
     shown = {
         "waiting": sorted_.waiting[: pages.ROWS_MAX],
         "mine": sorted_.mine[: pages.ROWS_MAX],
@@ -163,23 +166,25 @@ async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:
     }
     alerts = [alert for some in shown.values() for alert in some]
     may = iter(await reaches(desk, user, [about_alert(alert) for alert in alerts]))
-    cuts = {
-        name: [cut for alert in some if (cut := cut_alert(alert, next(may), desk.config))]
+    seen = {
+        name: [one for alert in some if (one := cards.seen(desk, alert, next(may))).cut]
         for name, some in shown.items()
     }
-    names = await read_names(desk, user, "inbox", team, [cut for some in cuts.values() for cut in some])
+    names = await read_names(desk, user, "inbox", team, [one.cut for some in seen.values() for one in some])
 
-    def line(cut: dict[str, Any]) -> pages.Row:
-        standing = standings.get(cut["alert_id"], deeds.NOBODY)
-        held = wording.held(standing, cut["version"], me, desk.accounts.name, now)
-        return pages.row(cut, names, held, desk.config, now)
+    def card(one: cards.Seen, take: bool) -> Markup:
+        standing = standings.get(one.cut["alert_id"], deeds.NOBODY)
+        held = wording.held(standing, one.cut["version"], me, desk.accounts.name, now)
+        return cards.card(desk, one, held, names, take)
 
-    recent = [notice for notice in await desk.inbox.notices(team) if now - notice["presented_at"] <= RECENT_MS]
+    recent = [notice for notice in kept.notices if now - notice["presented_at"] <= RECENT_MS]
     return {
-        "groups": {name: [line(cut) for cut in some] for name, some in cuts.items()},
-        "counts": {name: len(getattr(sorted_, name)) for name in cuts},
+        "groups": {
+            name: [card(one, take=name == "waiting" and "known_to" in one.cut) for one in some]
+            for name, some in seen.items()
+        },
+        "counts": {name: len(getattr(sorted_, name)) for name in seen},
         "waiting_count": len(sorted_.waiting),
-        "may_take": {cut["alert_id"] for cut in cuts["waiting"] if "known_to" in cut},
         "asked_of_me": await asyncio.to_thread(_asked_of, desk, user, team),
         "notices": await _presented(request, user, team, recent[:RECENT_MAX]),
         "notice_count": len(recent),
@@ -205,7 +210,9 @@ async def _presented(
     return [pages.presented(cut, names, desk.config, now) for cut in cuts]
 
 
-async def read_names(desk: Desk, user: User, page: str, team: str, cuts: list[dict[str, Any]]) -> dict[bytes, Any]:
+async def read_names(
+    desk: Desk, user: User, page: str, team: str, cuts: Iterable[Mapping[str, Any]]
+) -> dict[bytes, Any]:
     """Names of the records that the cuts show: none where the rung of the record is not reached."""
     records = tuple(dict.fromkeys(record for cut in cuts for record in cut.get("records", ())))
     return await desk.names.read(user.account.user, page, team, records)
@@ -247,7 +254,7 @@ async def alert_page(
     links = cut_links(await desk.inbox.links(message["household"]) or {}, may)
     joined = {"records": [rid for pairs in links.get("people", ()) for pair in pairs for rid in own_records(pair)]}
     names = await read_names(desk, user, "alert", team, [cut, joined])
-    did = tuple((await desk.inbox.deeds(team)).get(message["alert_id"], ()))
+    did = tuple((await desk.inbox.kept(team)).deeds.get(message["alert_id"], ()))
     about = About(team, message, may, deeds.of_alert(message, did), did)
     duty = await panel.context(desk, user, about, request.query_params.get("done", ""), mistake)
     row = pages.row(cut, names, duty["held"], desk.config, desk.now())

@@ -16,7 +16,7 @@ from typing import Protocol
 from schemas.crypto import Aead
 from streams.runtime import commits
 from streams.runtime.commits import Body, Chain, Damaged, Place
-from streams.state import Outcome
+from streams.state import Enough, Outcome, never
 
 
 class Machine(Protocol):
@@ -28,8 +28,8 @@ class Machine(Protocol):
     def ready(self) -> None:
         """Folding is over for now: build what is derived. May be called again after further loads."""
 
-    def step(self, entries: Sequence[bytes]) -> Outcome:
-        """Apply journal entries; never raises on bad input."""
+    def step(self, entries: Sequence[bytes], enough: Enough = never) -> Outcome:
+        """Apply journal entries, the first at least, until it is enough; never raises on bad input."""
 
     def digest(self) -> bytes:
         """Digest of the state, as streams.state.digest over its rows in canonical order."""
@@ -165,19 +165,20 @@ class Lane:
             UnknownOutcome: The process must end; the log decides.
             Unloadable, Damaged: As `catch_up`.
         """
-        setting = self.setting
+        setting, outcomes = self.setting, list[Outcome]()
         while True:
             if self.machine is None:
                 await setting.aside(self.catch_up)
             done = self.next - first
             if done >= len(entries):
-                return Taken.DONE, []
+                return Taken.DONE, outcomes
             if done < 0:
-                return Taken.BEHIND, []
+                return Taken.BEHIND, outcomes
             outcome = await self._commit(entries[done:] if done else entries, first + len(entries))
             if outcome is not None:
-                return Taken.DONE, [outcome]
-            setting.seen("fenced", self.partition, 1)
+                outcomes.append(outcome)
+            else:
+                setting.seen("fenced", self.partition, 1)
 
     async def _commit(self, entries: Sequence[bytes], next_: int) -> Outcome | None:
         setting, place = self.setting, self.chain.place
@@ -188,8 +189,8 @@ class Lane:
         outcome = machine.step(entries)
         setting.reach("stepped")
         records = commits.make(
-            setting.cipher, self.partition, place, next_, Body(outcome.delta, outcome.outbox), setting.writer,
-            setting.behaviour, setting.nonce, setting.max_bytes,
+            setting.cipher, self.partition, place, next_ - outcome.left, Body(outcome.delta, outcome.outbox),
+            setting.writer, setting.behaviour, setting.nonce, setting.max_bytes,
         )  # fmt: skip
         frames = [commits.frame(record) for record in records]
         setting.reach("sealed")

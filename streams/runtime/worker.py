@@ -38,10 +38,11 @@ from streams.runtime.positions import Positions
 from streams.runtime.program import launch
 from streams.runtime.transport import ChunkTopic
 from streams.runtime.watchdog import Watchdog
-from streams.state import Outcome
+from streams.state import Enough, Outcome, never
 
 REWINDS_MAX: Final = 50  # without progress; the journal then lacks what the state needs
 BUFFER_CHUNKS: Final = 16  # Faust counts chunks here
+STEP_MAX_S: Final = 2.0  # a tick of a large go-live takes .1 s, and a chunk may hold a thousand
 _log = logs.get("worker")
 
 # a checkout that is not installed has no entry points; installed, this changes nothing
@@ -55,7 +56,7 @@ class App(faust.App):
 
 
 class Timed:
-    """A machine whose steps are measured."""
+    """A machine whose steps are measured, and end before anybody takes the process for stuck."""
 
     def __init__(self, machine: Machine) -> None:
         self.load, self.digest = machine.load, machine.digest
@@ -67,10 +68,10 @@ class Timed:
         self._ready()
         self._modelled.show()
 
-    def step(self, entries: Sequence[bytes]) -> Outcome:
+    def step(self, entries: Sequence[bytes], enough: Enough = never) -> Outcome:
         """See Machine."""
         began = time.perf_counter()
-        outcome = self._step(entries)
+        outcome = self._step(entries, lambda: enough() or time.perf_counter() - began >= STEP_MAX_S)
         metrics.STEP_SECONDS.observe(time.perf_counter() - began)
         self._modelled.show()
         return outcome

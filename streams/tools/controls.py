@@ -168,7 +168,7 @@ def _send(options: argparse.Namespace) -> str:
     value = framed(draft, [read_signed(file) for file in options.signed])
     producer = kafka.producer(settings.load(options.config, settings.Operator).kafka)
     failed: list[str] = []
-    producer.produce(topology.CONTROLS.name, value, draft.partnership.encode(),
+    producer.produce(topology.CONTROLS.name, value, control.place(draft.partnership, draft.name),
                      on_delivery=lambda error, _: failed.append(str(error)) if error else None)  # fmt: skip
     if producer.flush(SENT_WITHIN_S) or failed:
         raise NotReady(f"{topology.CONTROLS.name}: not taken: {failed[0] if failed else 'no answer'}")

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from schemas import codec
-from streams.state import Change, Out, Outcome, Spec, Tables, digest, pack_delta, packed_rows
+from streams.state import Change, Enough, Given, Out, Outcome, Spec, Tables, digest, never, pack_delta, packed_rows
 
 EVERY = 10
 TEAM = "mash"
@@ -43,18 +43,19 @@ class Count:
         """Nothing is derived."""
         self.tables.loaded()
 
-    def step(self, entries: Sequence[bytes]) -> Outcome:
+    def step(self, entries: Sequence[bytes], enough: Enough = never) -> Outcome:
         """See Machine."""
         outbox: list[Out] = []
         counts: Counter[tuple[str, str]] = Counter()
-        for entry in entries:
+        given = Given(entries, enough)
+        for entry in given:
             _, message = codec.decode(entry, _JOURNAL)
             if message["kind"] == "tick":
                 self.clock[b"at"] = message["received_at"]
                 counts["", "tick"] += 1
             else:
                 counts["", self.apply(message, outbox)] += 1
-        return Outcome(pack_delta(self.tables.take_delta()), tuple(outbox), counts)
+        return Outcome(pack_delta(self.tables.take_delta()), tuple(outbox), counts, left=given.left)
 
     def apply(self, message: dict[str, Any], outbox: list[Out]) -> str:
         """One message; returns what became of it."""

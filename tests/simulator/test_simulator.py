@@ -11,7 +11,7 @@ import pytest
 
 from streams.runtime.commits import Chain, Place
 from streams.runtime.lane import Lane
-from streams.state import Outcome
+from streams.state import Enough, Outcome, never
 from streams.tools.simulator import World, count
 from streams.tools.tally import Subjects
 
@@ -105,9 +105,9 @@ def test_a_step_that_is_not_the_same_twice_is_noticed() -> None:
             Moody.made += 1
             self.mood = Moody.made
 
-        def step(self, entries: Sequence[bytes]) -> Outcome:
+        def step(self, entries: Sequence[bytes], enough: Enough = never) -> Outcome:
             self.clock[b"mood"] = self.mood
-            return super().step(entries)
+            return super().step(entries, enough)
 
     class Broken(World):
         def __init__(self, seed: int) -> None:

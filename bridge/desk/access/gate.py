@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bridge.desk.access import bases
 from bridge.desk.access.facts import Assessing, Facts
@@ -91,6 +91,11 @@ class Reach:
     def top(self) -> int:
         """The highest rung of any agency's; -1 where nothing may be seen, not even that there is something."""
         return max(self.rungs.values(), default=NOTHING)
+
+    @property
+    def signature(self) -> tuple[Any, ...]:
+        """What decides of everything what of it is shown: two of the same show the same."""
+        return self.own_agency, self.joint, *sorted(self.rungs.items())
 
     @property
     def names(self) -> bool:

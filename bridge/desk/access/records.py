@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from bridge.vault import connect
 from schemas.crypto import NONCE_BYTES, Aead, derive
 
 ID_BYTES: Final = 8
@@ -63,11 +63,7 @@ class Records:
         self._blind = derive(agency_key, "desk records blind")
         self._clock = clock
         self._lock = threading.Lock()
-        if str(path) != ":memory:":
-            Path(path).touch(mode=0o600, exist_ok=True)
-        self._db = sqlite3.connect(str(path), isolation_level=None, timeout=BUSY_MS / 1000, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
+        self._db = connect(path, BUSY_MS)
         self._db.executescript(_SCHEMA)
         self._places: dict[
             tuple[bytes, str], list[int]

@@ -136,7 +136,7 @@ async def _alerts(desk: Desk, user: User, keys: tuple[str, ...]) -> tuple[tuple[
 async def _notices(desk: Desk, user: User, records: tuple[bytes, ...]) -> tuple[tuple[str, dict[str, Any]], ...]:
     found = {}
     for team in teams_of(desk, user) if records else ():
-        for notice in await desk.inbox.notices(team):  # a bounded list of small rows
+        for notice in (await desk.inbox.kept(team)).notices:  # a bounded list of small rows
             if set(records) & set(notice["records"]):
                 found[notice["notice_id"]] = (team, notice)
     return tuple(sorted(found.values(), key=lambda one: (-one[1]["presented_at"], one[1]["notice_id"])))

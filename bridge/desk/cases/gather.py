@@ -196,7 +196,7 @@ def _unborn(people: People, mother: bytes, others: Iterable[bytes]) -> list[byte
 
 async def _alerts(desk: Desk, user: User, case: Case) -> tuple[tuple[int, pages.Row], ...]:
     may = await reaches(desk, user, [about_alert(alert) for _, alert in case.alerts])
-    did = {team: await desk.inbox.deeds(team) for team in {team for team, _ in case.alerts}}
+    did = {team: (await desk.inbox.kept(team)).deeds for team in {team for team, _ in case.alerts}}
     now, rows = desk.now(), []
     for (team, alert), reach in zip(case.alerts, may, strict=True):
         if cut := cut_alert(alert, reach, desk.config):

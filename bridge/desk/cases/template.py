@@ -10,11 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bridge.config import ConfigError
+from bridge.config import read
 
 Kind = Literal[
     "who", "standing", "alerts", "timeline", "factors", "relationships", "trajectory", "presence", "withheld",
@@ -94,16 +92,4 @@ def of(path: Path | None) -> Template:
     Raises:
         ConfigError: It cannot be read, or a field is missing, unknown or wrong; the message names file and field.
     """
-    path = path or DEFAULT
-    try:
-        return Template.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: cannot be read ({error})"
-        raise ConfigError(message) from None
-    except YAMLError as error:
-        message = f"{path}: not YAML: {error}"
-        raise ConfigError(message) from None
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        message = f"{path}: {'.'.join(str(part) for part in first['loc']) or 'sections'}: {first['msg']}"
-        raise ConfigError(message) from None
+    return read(path or DEFAULT, Template)

@@ -39,7 +39,7 @@ async def _handle(action: str, request: Request) -> Response:
     found = team, alert, may = await alert_for(request, user)
     if may.top < CALL or (action in DISPUTES and may.joint < SUMMARY):
         raise HTTPException(404)
-    standing = deeds.of_alert(alert, (await desk.inbox.deeds(team)).get(alert["alert_id"], ()))
+    standing = deeds.of_alert(alert, (await desk.inbox.kept(team)).deeds.get(alert["alert_id"], ()))
     asked = Asked(desk, user, alert, team, may, form)
     if action not in allowed(alert, standing, may, desk.now()):
         if action == "acknowledge":  # a colleague was first: the page says who

@@ -76,12 +76,12 @@ async def _keep(desk: Desk, user: User, kind: str, team: str, body: dict[str, An
 
 async def _page(request: Request, user: User, team: str, wrong: str = "", typed: str = "") -> Response:
     desk, now, hours = desk_of(request), desk_of(request).now(), _hours(request)
-    alerts, done = await desk.inbox.alerts(team), await desk.inbox.deeds(team)
-    standings = deeds.standings(alerts, done)
-    all_done = [deed for some in done.values() for deed in some]
-    made = shift.of(alerts, standings, all_done, now - hours * HOUR_MS)
+    kept = await desk.inbox.kept(team)
+    standings = deeds.standings(kept.alerts, kept.deeds)
+    all_done = [deed for some in kept.deeds.values() for deed in some]
+    made = shift.of(kept.alerts, standings, all_done, now - hours * HOUR_MS)
     waiting = await asyncio.to_thread(challenges.waiting, desk, f"team:{team}")
-    rows = await _rows(desk, user, team, made, alerts, standings, waiting)
+    rows = await _rows(desk, user, team, made, kept.alerts, standings, waiting)
     behind = await desk.inbox.freshness("feeds") or {}
     context = {
         "hours": hours,

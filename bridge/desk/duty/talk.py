@@ -23,7 +23,7 @@ async def challenge(request: Request) -> Response:
     user = await signed_in(request)
     desk, form = desk_of(request), await posted(request, user)
     found = team, alert, _ = await alert_for(request, user)
-    standing = deeds.of_alert(alert, (await desk.inbox.deeds(team)).get(alert["alert_id"], ()))
+    standing = deeds.of_alert(alert, (await desk.inbox.kept(team)).deeds.get(alert["alert_id"], ()))
     if challenges.SUPERVISOR not in user.account.roles:
         raise HTTPException(404)
     if not challenges.may_challenge(user, standing):
@@ -40,7 +40,7 @@ async def answer(request: Request) -> Response:
     user = await signed_in(request)
     desk, form = desk_of(request), await posted(request, user)
     found = team, alert, _ = await alert_for(request, user)
-    standing = deeds.of_alert(alert, (await desk.inbox.deeds(team)).get(alert["alert_id"], ()))
+    standing = deeds.of_alert(alert, (await desk.inbox.kept(team)).deeds.get(alert["alert_id"], ()))
     one = challenges.find(desk, alert["alert_id"], request.path_params["challenge"])
     if one is None or not challenges.may_answer(user, standing, one):
         raise HTTPException(404)

@@ -8,7 +8,6 @@ puts them there.
 from __future__ import annotations
 
 import secrets
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from bridge.vault import connect
 from schemas.crypto import NONCE_BYTES, Aead, derive
 
 BUSY_MS: Final = 5_000
@@ -41,11 +41,7 @@ class Kept:
     def __init__(self, path: Path | str, agency_key: bytes) -> None:
         self._aead = Aead(derive(agency_key, "desk exchange"))
         self._lock = threading.RLock()
-        if str(path) != ":memory:":
-            Path(path).touch(mode=0o600, exist_ok=True)
-        self._db = sqlite3.connect(str(path), isolation_level=None, timeout=BUSY_MS / 1000, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
+        self._db = connect(path, BUSY_MS)
         self._db.executescript(_SCHEMA)
 
     @contextmanager

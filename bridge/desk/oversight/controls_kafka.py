@@ -11,7 +11,7 @@ import topology
 from bridge.config import Kafka
 from bridge.desk.send import Sender
 from schemas import codec
-from schemas.control import Control
+from schemas.control import Control, place
 from schemas.preview import Draft
 
 
@@ -37,7 +37,8 @@ class KafkaGovernor:
 
     def control(self, control: Control) -> None:
         """See Governor."""
-        self._sender.send(topology.CONTROLS.name, control["name"].encode(), codec.encode("control", control))
+        key, value = place(control["partnership"], control["name"]), codec.encode("control", control)
+        self._sender.send(topology.CONTROLS.name, key, value)
 
     def draft(self, draft: Draft) -> None:
         """See Governor."""

@@ -35,7 +35,7 @@ from bridge.desk.exchange.decide import Policy
 from bridge.desk.exchange.feed import ExchangeTaker
 from bridge.desk.exchange.holder import Holder
 from bridge.desk.exchange.open import Exchange
-from bridge.desk.inbox import OWN, Reader, Writer
+from bridge.desk.inbox import OWN, Reader
 from bridge.desk.lookup.routes import ASKED
 from bridge.desk.lookup.seek import PlatformSeeker
 from bridge.desk.names import Names
@@ -43,6 +43,7 @@ from bridge.desk.oidc import Provider
 from bridge.desk.oversight.controls_keys import ApproverKeys, Governance
 from bridge.desk.respond import NotSent
 from bridge.desk.sessions import Sessions
+from bridge.desk.writer import Writer
 from bridge.keys import AgencyKeys
 from schemas import crypto
 from schemas.control import Control, Response, statement

@@ -77,7 +77,7 @@ async def test_it_takes_what_comes_and_goes_on_after_what_cannot_be_read(desk: M
     )
     feed._follow(consumer)
     assert consumer.assigned == {"alerts-mash": OFFSET_BEGINNING, "presence-mash": OFFSET_BEGINNING}
-    assert {row["alert_id"] for row in await desk.desk.inbox.alerts("mash")} == {"a1" * 16, "b" * 32}
+    assert {row["alert_id"] for row in (await desk.desk.inbox.kept("mash")).alerts} == {"a1" * 16, "b" * 32}
     again = feed_of(desk, tmp_path)
     consumer = FakeConsumer(again, [])
     again._follow(consumer)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bridge.desk import inbox
+from bridge.desk import inbox, writer
 from bridge.desk.duty.deeds import Deed
 from bridge.desk.inbox import Reader, keys
 from bridge.desk.live import BLOCK_MS
@@ -87,30 +87,31 @@ async def test_a_lost_redis_is_noticed_and_what_people_decided_comes_back(desk: 
     assert not desk.writer.alive("mash", NOW)
     assert desk.writer.offsets("mash") == {}
     remember(desk.writer, desk.config)
-    assert await desk.desk.inbox.deeds("mash") == {
+    assert (await desk.desk.inbox.kept("mash")).deeds == {
         "a1" * 16: [Deed(1, NOW, "u-sam", "acknowledge", "a1" * 16)],
         "b1" * 16: [Deed(2, NOW, "u-gone", "acknowledge", "b1" * 16)],
     }
 
 
 async def test_beyond_its_bound_the_inbox_drops_what_is_closed_first(desk: Made, monkeypatch: object) -> None:
-    monkeypatch.setattr(inbox, "ALERTS_MAX", 2)  # type: ignore[attr-defined]
+    monkeypatch.setattr(writer, "ALERTS_MAX", 2)  # type: ignore[attr-defined]
     desk.arrives(alert("old", changed_at=1))
     desk.arrives(alert("closed", changed_at=5, state="cleared"))
     desk.arrives(alert("new", changed_at=9))
-    assert {row["alert_id"] for row in await desk.desk.inbox.alerts("mash")} == {"old", "new"}
+    assert {row["alert_id"] for row in (await desk.desk.inbox.kept("mash")).alerts} == {"old", "new"}
     desk.arrives(alert("newer", changed_at=10))
-    assert {row["alert_id"] for row in await desk.desk.inbox.alerts("mash")} == {"new", "newer"}
+    assert {row["alert_id"] for row in (await desk.desk.inbox.kept("mash")).alerts} == {"new", "newer"}
 
 
 async def test_beyond_its_bound_the_oldest_deeds_go(desk: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox, "DEEDS_MAX", 3)
+    for module in (inbox, writer):
+        monkeypatch.setattr(module, "DEEDS_MAX", 3)
     monkeypatch.setattr(inbox, "DEEDS_BATCH", 2)
     for n in (9, 10, 11, 12):
         await desk.desk.inbox.did("mash", Deed(n, NOW, "u", "act", "a1"))
-    assert [deed.n for deed in (await desk.desk.inbox.deeds("mash"))["a1"]] == [11, 12]
+    assert [deed.n for deed in ((await desk.desk.inbox.kept("mash")).deeds)["a1"]] == [11, 12]
     desk.writer.redo("mash", [Deed(n, NOW, "u", "act", "a1") for n in range(20)])
-    assert [deed.n for deed in (await desk.desk.inbox.deeds("mash"))["a1"]] == [11, 12, 17, 18, 19]
+    assert [deed.n for deed in ((await desk.desk.inbox.kept("mash")).deeds)["a1"]] == [11, 12, 17, 18, 19]
 
 
 async def test_a_team_that_has_an_alert_out_of_hours_only_keeps_knowing_so(desk: Made) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bridge.desk import inbox, words
+from bridge.desk import words, writer
 from bridge.desk.app import HEADERS
 from bridge.desk.inbox import OWN, keys
 from tests.unit.bridge.desk.support import Client, Made, alert, household, outcomes, sign_in
@@ -132,7 +132,7 @@ def test_with_a_feed_behind_it_is_called_a_lower_bound_once(desk: Made, client: 
 
 
 def test_of_too_many_households_those_that_score_lowest_go_first(desk: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox, "HOUSEHOLDS_MAX", 4)
+    monkeypatch.setattr(writer, "HOUSEHOLDS_MAX", 4)
     for number in range(4):
         desk.arrives(household(f"high-{number}", score_ppm=300_000 + number))
     for number in range(4):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.desk import inbox
+from bridge.desk import writer
 from bridge.desk.app import HEADERS
 from bridge.desk.audit import AuditDown, entries
 from bridge.desk.rungs import SUGGESTION_FIELDS
@@ -144,7 +144,7 @@ def test_a_user_without_a_team_here_sees_none(desk: Made, client: Client) -> Non
 def test_the_strongest_come_first_and_the_weakest_go(
     desk: Made, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "SUGGESTIONS_MAX", 3)
+    monkeypatch.setattr(writer, "SUGGESTIONS_MAX", 3)
     for number, link in enumerate((2_500, 4_100, 2_100, 3_000)):
         desk.arrives(suggestion(f"{number}" * 32, link_milli=link))
     sign_in(client)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
 from streams.runtime import commits
 from streams.runtime.commits import Damaged, Place
 from streams.runtime.lane import Taken, UnknownOutcome, Unloadable
-from streams.state import RawState
+from streams.state import Enough, Outcome, RawState, never
+from streams.tools.tally import Count
 from tests.unit.streams.runtime.memory import Log, Shelf, entry, lane
 
 ABC = [entry(key) for key in "abc"]
@@ -18,6 +22,22 @@ async def test_a_chunk_is_in_the_log_before_it_is_done() -> None:
     one = lane(log)
     taken, outcomes = await one.take(0, ABC)
     assert (taken, one.next, len(log.records), len(outcomes)) == (Taken.DONE, 3, 1, 1)
+
+
+class Hasty(Count):
+    """One entry is always enough."""
+
+    def step(self, entries: Sequence[bytes], enough: Enough = never) -> Outcome:
+        return super().step(entries, lambda: True)
+
+
+async def test_what_a_step_leaves_is_a_commit_of_its_own() -> None:
+    one, whole = lane(Log()), lane(Log())
+    one.setting = replace(one.setting, make=lambda partition: Hasty())
+    taken, outcomes = await one.take(0, ABC)
+    await whole.take(0, ABC)
+    assert (taken, one.next, [outcome.left for outcome in outcomes]) == (Taken.DONE, 3, [2, 1, 0])
+    assert one.machine.digest() == whole.machine.digest()
 
 
 async def test_what_was_done_before_is_dropped_and_the_rest_is_taken() -> None:

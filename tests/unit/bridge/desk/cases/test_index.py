@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.desk import inbox
+from bridge.desk import inbox, writer
 from bridge.desk.inbox import keys_about
 from tests.unit.bridge.desk.support import ANN, BEN, CAT, Made, alert, household
 
@@ -64,8 +64,8 @@ def test_the_index_is_what_a_scan_would_find_whatever_came(desk: Made) -> None:
 
 
 def test_what_is_dropped_for_room_leaves_no_index_behind(desk: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox, "ALERTS_MAX", 2)
-    monkeypatch.setattr(inbox, "HOUSEHOLDS_MAX", 1)
+    monkeypatch.setattr(writer, "ALERTS_MAX", 2)
+    monkeypatch.setattr(writer, "HOUSEHOLDS_MAX", 1)
     for number, record in enumerate(RECORDS):
         desk.arrives(alert(f"{number}" * 32, household=f"{number}", records=[record], changed_at=number))
         desk.arrives(household(f"{number}", records=[record.hex()]))

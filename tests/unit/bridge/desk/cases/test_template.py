@@ -33,7 +33,7 @@ LEAST = "sections: [{kind: who}, {kind: withheld}]"
         (f"period_days: 0\n{LEAST}", "period_days: "),
         (f"titel: x\n{LEAST}", "titel: "),
         ("title: x", "sections: "),
-        ("- who", "sections: "),
+        ("- who", "file: "),
         ("a: [", "not YAML"),
     ],
 )

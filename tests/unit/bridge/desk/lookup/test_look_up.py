@@ -18,10 +18,10 @@ from bridge.desk.access.records import Records
 from bridge.desk.accounts import Account
 from bridge.desk.audit import AuditDown, entries
 from bridge.desk.desk import User
-from bridge.desk.inbox import LOOKUP_KEPT_S
 from bridge.desk.lookup.asked import Form, problems
 from bridge.desk.lookup.routes import A_DAY_MAX, AN_HOUR_MAX, LATE_MS, PURPOSE_WORDS
 from bridge.desk.sessions import Session
+from bridge.desk.writer import LOOKUP_KEPT_S
 from bridge.encode import Encoder
 from bridge.normalise import Person
 from schemas import codec, crypto
