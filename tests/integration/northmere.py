@@ -230,8 +230,10 @@ def small(made: partnership.Made, at: int) -> partnership.Made:
     }
     made.register_file.write_text(json.dumps(register))
     bodies = {"register": register, "rules": rules}
-    signed = tuple((name.encode(), partnership.sign_control(made.keys, name, 1, at, json.dumps(body, sort_keys=True)))
-                   for name, body in bodies.items())  # fmt: skip
+    signed = tuple(
+        (key, partnership.sign_control(made.keys, name, 1, at, json.dumps(body, sort_keys=True)))
+        for (key, _), (name, body) in zip(made.controls, bodies.items(), strict=True)
+    )
     return dataclasses.replace(made, controls=signed)
 
 
