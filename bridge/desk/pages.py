@@ -25,7 +25,7 @@ SOON_MS: Final = 2 * 3600 * 1000  # a response due within 2 hours is marked
 
 @dataclass(frozen=True)
 class Reason:
-    """One factor in words; weight and age only from the summary rung."""
+    """One factor in words; weight and age only from the summary rung. `start`: where all such households begin."""
 
     text: str
     lowers: bool
@@ -33,6 +33,7 @@ class Reason:
     weight: float | None = None
     share: int | None = None
     age: str = ""
+    start: bool = False
 
 
 @dataclass(frozen=True)
@@ -246,7 +247,7 @@ def _weighed(factor: Mapping[str, Any], most: int, since: int) -> Reason:
     source = words.KINDS.get(factor["agency_kind"], "")
     newest = "" if family in words.TERMS else age(factor["age_days"], since)
     share = min(100, round(100 * abs(weight) / most)) if most and family != "base" else 0
-    return Reason(words.family(family), weight < 0, source, weight / 1000, share, newest)
+    return Reason(words.family(family), weight < 0, source, weight / 1000, share, newest, family == "base")
 
 
 def age(days: int, since: int) -> str:
@@ -274,7 +275,10 @@ def _call_about(cut: Mapping[str, Any], config: Config) -> Call:
     """Whom to call: the responsible team where a child presented here, else those it presented to."""
     if cut["kind"] == "presented":
         return call(cut["presented_to"], config)
-    return Call(config.team_name(cut["responsible_team"]), cut["office_number"], cut["out_of_hours_number"])
+    team = cut["responsible_team"]
+    theirs = config.team_agencies.get(team, config.agency)
+    of = f", {config.agency_name(theirs)}" if theirs != config.agency else ""
+    return Call(config.team_name(team) + of, cut["office_number"], cut["out_of_hours_number"])
 
 
 def presented(cut: Mapping[str, Any], names: Mapping[bytes, Named], config: Config, now: int) -> Presented:

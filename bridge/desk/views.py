@@ -22,6 +22,7 @@ from bridge.desk.access.gate import Reach, Subject, reach, reaches, withheld
 from bridge.desk.config import Config
 from bridge.desk.desk import Desk, User, alert_of, desk_of, feed_state, frame, own_frame, render, signed_in, team_of
 from bridge.desk.duty import challenges, deeds, panel, wording
+from bridge.desk.duty.allowed import works
 from bridge.desk.duty.panel import About, Mistake
 from bridge.desk.evidence import own_records, pairs
 from bridge.desk.exchange import offer
@@ -180,7 +181,9 @@ async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:
     recent = [notice for notice in kept.notices if now - notice["presented_at"] <= RECENT_MS]
     return {
         "groups": {
-            name: [card(one, take=name == "waiting" and "known_to" in one.cut) for one in some]
+            name: [
+                card(one, take=name == "waiting" and "known_to" in one.cut and works(user.account)) for one in some
+            ]
             for name, some in seen.items()
         },
         "counts": {name: len(getattr(sorted_, name)) for name in seen},

@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 
 from bridge.desk.desk import desk_of, signed_in
 from bridge.desk.duty import deeds
-from bridge.desk.duty.allowed import CALL, SUMMARY, allowed, refusal
+from bridge.desk.duty.allowed import CALL, SUMMARY, allowed, refusal, works
 from bridge.desk.duty.deeds import DISPUTES, SENT, Deed
 from bridge.desk.duty.panel import NOTE, Mistake
 from bridge.desk.duty.wishes import READERS, Asked, Wish, Wrong, note
@@ -37,7 +37,7 @@ async def _handle(action: str, request: Request) -> Response:
     user = await signed_in(request)
     desk, form = desk_of(request), await posted(request, user)
     found = team, alert, may = await alert_for(request, user)
-    if may.top < CALL or (action in DISPUTES and may.joint < SUMMARY):
+    if not works(user.account) or may.top < CALL or (action in DISPUTES and may.joint < SUMMARY):
         raise HTTPException(404)
     standing = deeds.of_alert(alert, (await desk.inbox.kept(team)).deeds.get(alert["alert_id"], ()))
     asked = Asked(desk, user, alert, team, may, form)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bridge.desk.access.gate import Reach
+from bridge.desk.accounts import Account
 from bridge.desk.duty.deeds import CLOSED, DISPUTES, Standing, is_gone
 
 CALL, SUMMARY = 1, 3  # rungs: whom to call; what scores and links are made of
@@ -17,8 +18,17 @@ DECIDE: Final = frozenset({"snooze", "close"})
 """For the team it is for: the team that has it out of hours only does neither; the platform would refuse it."""
 
 
+NO_DUTY: Final = frozenset({"analyst", "governance"})
+"""Roles that read and do no duty work; who has another one beside them does."""
+
+
+def works(account: Account) -> bool:
+    """Whether a user does duty work: takes alerts, gives them on and closes them."""
+    return not account.roles or not NO_DUTY.issuperset(account.roles)
+
+
 def allowed(alert: Mapping[str, Any], standing: Standing, may: Reach, now: int) -> frozenset[str]:
-    """Actions that a user may take.
+    """Actions that a user who does duty work may take.
 
     Args:
         alert: As the team has it.

@@ -19,7 +19,7 @@ from bridge.desk.access.gate import Reach
 from bridge.desk.access.records import Records
 from bridge.desk.desk import Desk, User
 from bridge.desk.duty import challenges, wording
-from bridge.desk.duty.allowed import allowed
+from bridge.desk.duty.allowed import allowed, works
 from bridge.desk.duty.deeds import CLOSED, Deed, Standing
 from bridge.desk.duty.wording import Line
 
@@ -64,7 +64,7 @@ async def context(desk: Desk, user: User, about: About, done: str, mistake: Mist
     deed = next((one for one in about.deeds if str(one.n) == done and one.user == me), None)
     lines, asked = await asyncio.to_thread(_written, desk, user, about)
     return {
-        "may_do": allowed(about.alert, standing, about.may, now),
+        "may_do": allowed(about.alert, standing, about.may, now) if works(user.account) else frozenset(),
         "held": wording.held(standing, about.alert["version"], me, name, now),
         "me": me,
         "ended": about.alert["state"] in CLOSED,

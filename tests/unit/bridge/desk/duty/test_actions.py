@@ -17,7 +17,20 @@ from bridge.desk.serve import remember
 from schemas.control import SNOOZE_MAX_MS
 from streams.alerting.notice import Alert
 from streams.alerting.responses import answer
-from tests.unit.bridge.desk.support import ANN, BEN, CAT, HOUR_MS, NOW, Client, Made, alert, links, sign_in, token
+from tests.unit.bridge.desk.support import (
+    _HASH,
+    ANN,
+    BEN,
+    CAT,
+    HOUR_MS,
+    NOW,
+    Client,
+    Made,
+    alert,
+    links,
+    sign_in,
+    token,
+)  # fmt: skip
 
 ALERT = "a1" * 16
 DAY_MS = 24 * HOUR_MS
@@ -89,9 +102,12 @@ def links_of(pairs: list[dict[str, Any]]) -> dict[str, Any]:
     return {**row, "body": msgspec.json.encode({"people": [pairs]}).decode()}
 
 
+ANALYST = Account("u-ari", "ari", "Ari Analyst", _HASH, ("mash",), ("analyst",), ("rung-4",))
+
+
 @pytest.fixture
 def room(make: Callable[..., Made]) -> Iterator[Room]:
-    made = Room(make({"sam": 4, "alex": 4, "kit": 1, "nil": 0}))
+    made = Room(make({"sam": 4, "alex": 4, "kit": 1, "nil": 0}, more=[ANALYST]))
     with made.client:
         yield made
 
@@ -174,6 +190,15 @@ def test_another_teams_alert_and_one_that_may_not_be_seen_are_not_there(room: Ro
     room.enter("nil")
     answers.append(room.do(action))
     assert [(one.status_code, one.text) for one in answers] == [(404, missing.text)] * 2
+    assert room.made.responder.sent == []
+
+
+@pytest.mark.parametrize("action", FORMS)
+def test_who_does_no_duty_work_is_offered_none_and_none_is_taken(room: Room, action: str) -> None:
+    room.enter("ari")
+    assert "I have this" not in room.client.get("/inbox/mash").text
+    assert "desk-act" not in room.page()
+    assert room.do(action).status_code == 404
     assert room.made.responder.sent == []
 
 
