@@ -27,6 +27,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import confluent_kafka as ck
 import httpx
 from playwright.async_api import async_playwright
@@ -125,50 +126,55 @@ class Inbox:
     """One user's open inbox: a stream, and rows fetched when it says that something changed."""
 
     def __init__(self, address: str, login: str) -> None:
-        kept = httpx.Limits(keepalive_expiry=2)  # the desk closes what is idle for 5 s: not at the same moment
-        self.http = httpx.AsyncClient(base_url=address, timeout=30, follow_redirects=True, limits=kept)
+        kept = aiohttp.TCPConnector(keepalive_timeout=2)  # the desk closes what is idle for 5 s: not just then
+        self.http = aiohttp.ClientSession(address, connector=kept, cookie_jar=aiohttp.CookieJar(unsafe=True))
         self.login = login
         self.seen: dict[str, float] = {}
         self.latencies: list[float] = []
 
     async def open(self) -> None:
         """Sign in and load the page."""
-        form = token((await self.http.get("/sign-in")).text)
-        fields = {"login": self.login, "password": PASSWORD, "csrf": form}
-        answer = await self.http.post("/sign-in", data=fields)
-        if answer.status_code != 200 or "/stream?after=" not in answer.text:
-            raise RuntimeError(f"{self.login}: {answer.status_code}")
-        self.after = answer.text.split("/stream?after=")[1].split('"')[0]
+        form = token((await self.get("/sign-in"))[1])
+        async with self.http.post(
+            "/sign-in", data={"login": self.login, "password": PASSWORD, "csrf": form}
+        ) as answer:
+            page = await answer.text()
+        if answer.status != 200 or "/stream?after=" not in page:
+            raise RuntimeError(f"{self.login}: {answer.status}")
+        self.after = page.split("/stream?after=")[1].split('"')[0]
 
     async def follow(self) -> None:
         """Keep it open; what comes while rows are fetched is fetched once more afterwards."""
         changed = asyncio.Event()
-        fetching = asyncio.create_task(self._fetch(changed))
-        try:
-            async with self.http.stream("GET", f"/inbox/mash/stream?after={self.after}", timeout=None) as stream:
-                async for line in stream.aiter_lines():
-                    if line.startswith("event: changed"):
-                        changed.set()
-        finally:
-            fetching.cancel()
+        whole = aiohttp.ClientTimeout(total=None)
+        async with (
+            asyncio.TaskGroup() as both,
+            self.http.get(f"/inbox/mash/stream?after={self.after}", timeout=whole) as stream,
+        ):
+            both.create_task(self._fetch(changed))
+            async for line in stream.content:
+                if line.startswith(b"event: changed"):
+                    changed.set()
+            raise RuntimeError("the desk ended a stream")
 
     async def _fetch(self, changed: asyncio.Event) -> None:
         while True:
             await changed.wait()
             changed.clear()
-            await self.ask("/inbox/mash/rows")
+            spent, page = await self.get("/inbox/mash/rows")
+            self.latencies.append(spent)
+            now = time.time()
+            for part in page.split('id="alert-')[1:]:
+                self.seen.setdefault(part[:32], now)
 
-    async def ask(self, path: str) -> httpx.Response:
-        """One request, timed; alerts on it are seen."""
+    async def get(self, path: str) -> tuple[float, str]:
+        """Seconds that a page took, and the page."""
         began = time.perf_counter()
-        answer = await self.http.get(path)
-        self.latencies.append(time.perf_counter() - began)
-        if answer.status_code != 200:
-            raise RuntimeError(f"{path}: {answer.status_code}")
-        now = time.time()
-        for part in answer.text.split('id="alert-')[1:]:
-            self.seen.setdefault(part[:32], now)
-        return answer
+        async with self.http.get(path) as answer:
+            page = await answer.text()
+        if answer.status != 200:
+            raise RuntimeError(f"{path}: {answer.status}")
+        return time.perf_counter() - began, page
 
 
 async def requests(inboxes: list[Inbox], alerts: list[str], until: float) -> list[float]:
@@ -179,11 +185,7 @@ async def requests(inboxes: list[Inbox], alerts: list[str], until: float) -> lis
     async def one(number: int) -> None:
         inbox = inboxes[number % len(inboxes)]
         paths = ("/inbox/mash", f"/alerts/{alerts[number * 7 % len(alerts)]}", "/presence/mash", "/inbox/mash/status")
-        began = time.perf_counter()
-        answer = await inbox.http.get(paths[number % len(paths)])
-        found.append(time.perf_counter() - began)
-        if answer.status_code != 200:
-            raise RuntimeError(f"{paths[number % len(paths)]}: {answer.status_code}")
+        found.append((await inbox.get(paths[number % len(paths)]))[0])
 
     number, began = 0, time.perf_counter()
     while time.time() < until:
@@ -237,12 +239,13 @@ async def measure(address: str, publisher: Publisher) -> dict[str, Any]:
     latencies, first = await asked, await painted
     await asyncio.sleep(WAIT_S)
     for task in following:
+        if task.done():
+            task.result()  # it fell over: say why
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    await asyncio.gather(*following, return_exceptions=True)
     screens = [inbox.seen[one] - at for inbox in inboxes for one, at in sent if one in inbox.seen]
     for inbox in inboxes:
-        await inbox.http.aclose()
+        await inbox.http.close()
     return {
         "first_paint_ms": round(statistics.median(first)), "first_paint_ms_max": round(max(first)),
         "p50_ms": _ms(latencies, 0.5), "p99_ms": _ms(latencies, 0.99), "requests": len(latencies),

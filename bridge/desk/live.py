@@ -10,11 +10,14 @@ import asyncio
 from typing import Any, Final
 
 import redis
+import redis.asyncio
 
 from bridge import logs
 
 BLOCK_MS: Final = 3_000  # longest wait of the one reader; redis-py gives an answer up after 5 s
 RETRY_S: Final = 1.0
+CONNECTIONS_MAX: Final = 64  # one a team for its stream; the others are free again after a millisecond
+WAIT_S: Final = 10.0
 
 log = logs.get("desk")
 
@@ -66,6 +69,16 @@ class Stream:
                         self._moved.notify_all()
         finally:
             self._reading = None
+
+
+def connected(url: str) -> redis.asyncio.Redis:
+    """Redis for the pages of a desk: who finds all connections taken waits for one, and is not told that it is down.
+
+    Args:
+        url: Where it is.
+    """
+    pool = redis.asyncio.BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS_MAX, timeout=WAIT_S)
+    return redis.asyncio.Redis.from_pool(pool)
 
 
 async def newest(connection: Any, key: str) -> str:

@@ -23,6 +23,7 @@ from bridge.clock import PartnershipClock, wall_ms
 from bridge.config import ConfigError
 from bridge.desk import audit as audits
 from bridge.desk import config as configs
+from bridge.desk import live
 from bridge.desk.access.book import Book
 from bridge.desk.access.protocols import Signed
 from bridge.desk.access.records import Records
@@ -56,7 +57,7 @@ def application(config: configs.Config) -> Starlette:
         ConfigError, AuditDown, KeyFault, OSError: Something it needs cannot be had; the message says what.
     """
     template.of(config.summary_template)  # a wrong one is told now, not at the first summary
-    connection = redis.asyncio.Redis.from_url(config.redis_url)
+    connection = live.connected(config.redis_url)
     accounts = Accounts(config.accounts)
     audit = audits.Audit(config.audit, wall_ms)
     sessions = Sessions(

@@ -36,6 +36,7 @@ from bridge.desk.exchange.feed import ExchangeTaker
 from bridge.desk.exchange.holder import Holder
 from bridge.desk.exchange.open import Exchange
 from bridge.desk.inbox import OWN, Reader
+from bridge.desk.live import connected
 from bridge.desk.lookup.routes import ASKED
 from bridge.desk.lookup.seek import PlatformSeeker
 from bridge.desk.names import Names
@@ -221,7 +222,7 @@ class Made:
         self.redis = redis.Redis.from_url(redis_url)
         self.redis.flushall()
         self.writer = Writer(self.redis, "council")
-        self.sessions_redis = redis.asyncio.Redis.from_url(redis_url)
+        self.sessions_redis = connected(redis_url)
         self.desk = Desk(
             config=self.config,
             accounts=Accounts(self.config.accounts),

@@ -10,7 +10,7 @@ import pytest
 from bridge.desk import inbox, writer
 from bridge.desk.duty.deeds import Deed
 from bridge.desk.inbox import Reader, keys
-from bridge.desk.live import BLOCK_MS
+from bridge.desk.live import BLOCK_MS, CONNECTIONS_MAX
 from bridge.desk.serve import remember
 from tests.unit.bridge.desk.support import NOW, Made, alert, presence
 
@@ -123,3 +123,9 @@ async def test_a_team_that_has_an_alert_out_of_hours_only_keeps_knowing_so(desk:
         kept = await desk.desk.inbox.alert("mash", "a1" * 16)
         found.append(kept is not None and kept["aside"])
     assert found == [True, True, True, False, True, False]
+
+
+async def test_more_readers_at_once_than_connections_are_all_answered(desk: Made) -> None:
+    desk.arrives(alert())
+    many = await asyncio.gather(*(desk.desk.inbox.alert("mash", "a1" * 16) for _ in range(5 * CONNECTIONS_MAX)))
+    assert all(many)
