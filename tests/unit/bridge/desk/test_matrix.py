@@ -43,10 +43,13 @@ TIED = tuple(Who(f"tied-{tie}", "analyst", (f"tied-{tie}",), sure=False, looks_u
 STRANGERS = tuple(Who(f"stranger-{role.replace('_', '-')}", role, (), sure=False) for role in ROLES)
 QUERIES = {
     "/insights/households": ("?level=plan",),
-    "/summary/{subject}": ("", "?scope=agency", "?scope=system&system=carefile"),
-    "/summary/{subject}/export": ("", "?scope=agency", "?scope=system&system=carefile"),
+    "/summary/{subject}": ("", "?scope=system&system=carefile"),
+    "/summary/{subject}/export": ("", "?scope=agency"),
 }
 """What is asked of a route beside its path."""
+CUT = (*matrix.ALERT, *matrix.INBOX, *matrix.VIEWS[:3], "/children/{team}", "/presence/{team}", "/suggestions", "/handover/{team}",
+       "/basis/{of}/{ident}", "/requests", "/requests/{request_id}", "/insights/households")  # fmt: skip
+"""Where information is shown: what the other forms of a summary add is tried with every basis."""
 ENDS = ("/sign-out", "/sign-out/everywhere", "/step-up", *ANYBODY)
 """They end or change the session, or need none: tried by the tests of the HTTP surface."""
 TOLD = {
@@ -137,9 +140,10 @@ class Checked(NamedTuple):
         where = f"{who.login} {answer.status} {call}{query}"
         exempt = TOLD.get(call.route, ()) if who.role == "governance" else ()
         for one, marks in MARKS:
-            here = one.tag in text  # most marks begin so
+            tag = one.tag  # most marks begin so
+            here = tag in text
             for mark in marks:
-                there = (here or not mark.text.startswith(one.tag)) and mark.text in text
+                there = (here or not mark.text.startswith(tag)) and mark.text in text
                 if there and not self._fits(mark, who, one, call, exempt):
                     self.wrong.append(f"{where}: {mark.text} of {one.name} is above the rung")
                 wanted = answer.status == 200 and not query and (case is None or one is case) and route in mark.on
@@ -217,6 +221,50 @@ def test_no_page_of_a_child_shows_more_than_the_rung_on_any_basis(
     assert not [
         mark.text for mark in wanted if {*mark.on} & {*matrix.VIEWS, *matrix.ALERT} and not checked.seen[mark.text]
     ]
+
+
+def test_every_role_at_every_rung_sees_no_more_on_pages_of_a_team_and_of_a_child(
+    make: Callable[..., Made], checked: Checked
+) -> None:
+    desk = Desk(make, EVERYBODY)
+    for number, who in enumerate(EVERYBODY):
+        case = CASES[number % len(CASES)]
+        pages = [(None, call) for call in desk.of_teams()]
+        tried(desk, checked, who, [*pages, *((case, call) for call in desk.calls(case) if call.method == "GET")])
+    assert all(checked.seen[mark.text] for case, marks in MARKS for mark in marks if "/inbox/{team}" in mark.on
+               and mark.allowed(EVERYBODY[4], case))  # fmt: skip
+
+
+def test_protocols_for_one_basis_agency_or_step_open_no_more(make: Callable[..., Made], checked: Checked) -> None:
+    desk = Desk(make, OTHERS)
+    for number, who in enumerate(OTHERS):
+        cases = [case for case in CASES if case.number % 6 == number % 6 or case.name == "assessed"]
+        some = (
+            [(None, call) for call in desk.of_teams()],
+            *([(case, call) for call in desk.calls(case)] for case in cases),
+        )
+        tried(desk, checked, who, [one for each in some for one in each if one[1].route in CUT])
+
+
+def test_what_a_tie_opens_is_open_on_the_pages_of_that_tie_alone(make: Callable[..., Made], checked: Checked) -> None:
+    desk, case = Desk(make, TIED), next(case for case in CASES if not case.allocated)
+    for who in TIED:
+        for one in CASES if who.looks_up else ():
+            assert desk.as_(who).get(f"/look-up/{one.id('lookup')}").status == 200
+        pages = [(None, call) for call in desk.of_teams() if call.method == "GET"]
+        tried(desk, checked, who, [*pages, *((case, call) for call in desk.calls(case) if call.method == "GET")])
+
+
+def test_a_stream_tells_that_something_changed_and_nothing_else(make: Callable[..., Made]) -> None:
+    desk = Desk(make, EVERYBODY)
+    for who in (EVERYBODY[0], EVERYBODY[-1]):
+        wire = desk.as_(who)
+        wire.hears = True
+        for call in desk.streams:
+            answer = wire.get(call.path + "?after=0-1")
+            assert re.fullmatch(rb"id: [0-9]+-[0-9]+\r\nevent: changed\r\ndata: changed\r\n\r\n", answer.body), (
+                answer.body
+            )
 
 
 @pytest.mark.parametrize("fault", ["platform", "audit", "store", "names"])
