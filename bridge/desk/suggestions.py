@@ -37,10 +37,8 @@ async def decide(request: Request) -> Response:
     desk, team = desk_of(request), _team(request, user)
     form = await posted(request, user)
     row = await desk.inbox.suggestion(request.path_params["suggestion_id"])
-    if row is None:  # a colleague or the other agency was first, or it no longer stands
-        return RedirectResponse("/suggestions", status_code=303)
-    if not (await reach(desk, user, about(row))).names:
-        raise HTTPException(404)
+    if row is None or not (await reach(desk, user, about(row))).names:
+        return RedirectResponse("/suggestions", status_code=303)  # somebody was first, or it is not theirs to decide
     decision, reason = str(form.get("decision", "")), str(form.get("reason", ""))
     if decision not in CHOICES or reason not in words.REASONS:
         return await _page(request, user, team, "Choose a reason, then whether it is the same person.", 400)

@@ -192,15 +192,17 @@ async def _page(request: Request, user: User, case: Case, problem: str = "", kin
         user.account.user, "bases", case.team, case.subject.records if case.may.names else ()
     )
     closed = await gate.withheld(desk, user, case.subject)
+    agrees = bool(set(AGREES) & set(user.account.roles))
+    reader = standings.Reader(user.account.user, case.may, agrees)
     own = [agency for agency in desk.config.agencies if case.may.of(agency) >= gate.CALL_RUNG]
     context = {
         **await frame(request, user, case.team),
         **reading.of(case.may, closed, desk.config),
         "case": case.path,
         "people": list(names.values()),
-        "standings": standings.of(desk.records, case.about, desk, desk.wall()),
-        "drafts": standings.drafts(desk.records, case.about, desk, user.account.user),
-        "may_agree": bool(set(AGREES) & set(user.account.roles)),
+        "standings": standings.of(desk.records, case.about, desk, reader),
+        "drafts": standings.drafts(desk.records, case.about, desk, reader),
+        "may_agree": agrees,
         "may_break": any("break_glass" in one.remedies for one in closed),
         "may_lift": any("lifted" in one.remedies for one in closed),
         "agencies": [(agency, desk.config.agency_name(agency)) for agency in own],

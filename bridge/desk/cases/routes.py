@@ -20,6 +20,7 @@ from bridge.desk.cases import children as listing
 from bridge.desk.cases import find, report, summary, template
 from bridge.desk.cases.gather import Scope, ScopeKind
 from bridge.desk.desk import User, desk_of, frame, has_role, own_frame, render, signed_in, team_of
+from bridge.desk.rungs import CALL, SUMMARY
 
 PAGES_MAX: Final = 1_000  # of a list: far above any caseload
 REPORTERS: Final = frozenset({"supervisor", "governance"})
@@ -45,7 +46,8 @@ async def _view(request: Request, user: User, case: find.Case | None, action: st
     desk = desk_of(request)
     seen = await find.seen(desk, user, case)
     told = await summary.read(desk, user, seen, summary.How(action, template.EVERYTHING))
-    return await _page(request, user, "cases/view.html", told)
+    reports = bool(REPORTERS & set(user.account.roles)) and _may_report(user, seen.may)
+    return await _page(request, user, "cases/view.html", told, reports)
 
 
 async def case_summary(request: Request) -> Response:
@@ -88,8 +90,9 @@ def _scope(request: Request) -> Scope:
     return Scope(kind, system)
 
 
-async def _page(request: Request, user: User, page: str, told: summary.Summary) -> Response:
-    may_report = bool(REPORTERS & set(user.account.roles))
+async def _page(
+    request: Request, user: User, page: str, told: summary.Summary, may_report: bool = False
+) -> Response:  # fmt: skip
     context = {"told": told, "may_report": may_report, "page": "case"}
     return render(page, {**await own_frame(request, user), **context})
 
@@ -146,8 +149,12 @@ async def _report(request: Request, action: str, page: str) -> Response:
 
 
 def _may_report(user: User, may: Reach) -> bool:
-    """Governance answers for everybody; a supervisor for those of whom they may see something."""
-    return "governance" in user.account.roles or may.top >= 0
+    """Governance answers for everybody; a supervisor for those of whom they may see all that a report tells.
+
+    It names the agencies whose information was read, and tells what own records are of; cut, it would mislead.
+    """
+    sees = may.of(may.own_agency) >= SUMMARY and may.joint >= CALL
+    return "governance" in user.account.roles or sees
 
 
 ROUTES: Final = [

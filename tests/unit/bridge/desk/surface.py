@@ -184,8 +184,10 @@ class Answer(NamedTuple):
 class Wire:
     """A client that hides nothing: raw path, raw headers, body in pieces, cookies as set.
 
-    An event stream is left as soon as it begins.
+    An event stream is left as soon as it begins; where `hears` is set, with its first event.
     """
+
+    hears = False
 
     def __init__(self, made: Made, values: Sequence[Values] = (VALUES,)) -> None:
         self.made, self.app, self.values = made, made.app(), values
@@ -250,7 +252,7 @@ class Wire:
 
     async def _call(self, scope: dict[str, Any], pieces: list[bytes]) -> Answer:
         waiting = iter(enumerate(pieces, start=1))
-        status, headers, body, left = 0, [], bytearray(), asyncio.Event()
+        status, headers, body, left, streams = 0, [], bytearray(), asyncio.Event(), False
 
         async def receive() -> dict[str, Any]:
             for number, piece in waiting:
@@ -259,13 +261,15 @@ class Wire:
             return {"type": "http.disconnect"}
 
         async def send(message: dict[str, Any]) -> None:
-            nonlocal status, headers
+            nonlocal status, headers, streams
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message["headers"]]
                 if ("content-type", "text/event-stream") in [(n, v.partition(";")[0]) for n, v in headers]:
-                    left.set()
+                    streams = True
             body.extend(message.get("body", b""))
+            if streams and (body or not self.hears):
+                left.set()
 
         await asyncio.wait_for(self.app(scope, receive, send), timeout=20)
         left.set()

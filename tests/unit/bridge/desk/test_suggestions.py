@@ -56,7 +56,10 @@ def test_the_page_shows_no_field_above_the_rung(make: Callable[..., Made], rung:
             assert (text in page) == (field in allowed), field
         assert ("How do you know?" in page) == (rung == 4)
         form = {"csrf": token(page), "decision": "same", "reason": "asked_agency"}
-        assert client.post(f"/suggestions/{ID}", data=form).status_code == (303 if rung == 4 else 404)
+        none = client.post(f"/suggestions/{'0' * 32}", data=form)
+        answer = client.post(f"/suggestions/{ID}", data=form)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/suggestions")
+        assert answer.headers == none.headers, "one that is not theirs to decide is as one that is not there"
     assert len(made.responder.sent) == (rung == 4)
     assert (ANN in made.people.asked) == (rung == 4)
 

@@ -53,7 +53,7 @@ def made(make: Callable[..., Made]) -> Made:
         more=[
             account("wren", "own", "see", "first"), account("ari", "own", "ask"),
             account("sol", "own", "see", roles=("supervisor",)), account("nobody"),
-            account("gale", roles=("governance",)),
+            account("gale", roles=("governance",)), account("low", "rung-0"), account("les", "rung-1", roles=("supervisor",)),
         ],
         protocols=[OWN, ASK, FIRST, SEE],
     )  # fmt: skip
@@ -125,6 +125,37 @@ def test_consent_opens_what_it_names_and_closes_it_when_it_is_withdrawn(made: Ma
     assert [line["state"] for line in said] == ["given", "withdrawn"]
     assert said[0]["subjects"] == [ANN.hex(), BEN.hex()]
     assert "mother" not in made.config.audit.read_text()
+
+
+def test_what_a_person_wrote_is_read_by_whoever_wrote_it_and_who_may_see_names(made: Made) -> None:
+    given = {
+        "state": "refused",
+        "agencies": ["police"],
+        "given_by": "Aunt Quillfeather",
+        "method": "by word",
+        "note": WHY,
+    }
+    with (
+        as_user(made, "ari") as ari,
+        as_user(made, "sol") as sol,
+        as_user(made, "low") as low,
+        as_user(made, "les") as les,
+    ):
+        assert send(ari, "consent", **given).status_code == 303
+        assert (
+            send(sol, "determination", agencies=["police"], why=f"{WHY} Draft.", until="2026-01-31").status_code
+            == 303
+        )
+        pages = {name: who.get(f"/basis/alert/{ID}").text for name, who in
+                 (("ari", ari), ("sol", sol), ("low", low), ("les", les))}  # fmt: skip
+    for name, reads, draft, named in (("ari", True, True, True), ("sol", True, True, True), ("low", False, False, False),
+                                      ("les", False, True, True)):  # fmt: skip
+        page = pages[name]
+        assert ("Aunt Quillfeather" in page, f"{WHY}<" in page, f"{WHY} Draft." in page) == (reads, reads, draft), (
+            name
+        )
+        assert ("Information of</span> Northmere Police" in page) == named
+        assert ("You may not read what was written" in page) == (not reads)
 
 
 def test_a_determination_takes_effect_when_a_second_person_agrees(made: Made) -> None:

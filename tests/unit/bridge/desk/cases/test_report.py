@@ -31,6 +31,7 @@ from tests.unit.bridge.desk.support import (
 PAGE = f"/report/{ANN.hex()}"
 SOL = Account("u-sol", "sol", "Sol Super", _HASH, ("mash",), ("supervisor",), ("rung-4",))
 LOW = Account("u-low", "low", "Lou Low", _HASH, ("mash",), ("supervisor",), ("rung-1",))
+MID = Account("u-mid", "mid", "Mo Mid", _HASH, ("mash",), ("supervisor",), ("rung-3",))
 OUT = Account("u-out", "out", "Oda Out", _HASH, ("duty-east",), ("supervisor",), ("rung-4",))
 GALE = Account("u-gale", "gale", "Gale Gov", _HASH, (), ("governance",), ())
 WHY = "The father said he would hurt her if he was asked"
@@ -38,7 +39,7 @@ WHY = "The father said he would hurt her if he was asked"
 
 @pytest.fixture
 def made(make: Callable[..., Made]) -> Made:
-    made = make(more=[SOL, LOW, OUT, GALE])
+    made = make(more=[SOL, LOW, MID, OUT, GALE])
     made.people.profiles[ANN] = profile(ANN)
     made.people.events[ANN] = [event("referral", 3, texts=["A TEXT OF OURS"]), event("referral", 30)]
     made.arrives(household(records=[ANN.hex()]))
@@ -120,8 +121,8 @@ def test_what_agencies_asked_and_answered_is_told_with_its_purpose(made: Made, b
 
 
 def test_only_a_supervisor_who_may_see_and_governance_may_make_it(made: Made, browser: Client) -> None:
-    for login, status, named in (("sam", 404, False), ("out", 404, False), ("low", 200, False), ("sol", 200, True),
-                                 ("gale", 200, False)):  # fmt: skip
+    for login, status, named in (("sam", 404, False), ("out", 404, False), ("low", 404, False), ("mid", 200, False),
+                                 ("sol", 200, True), ("gale", 200, False)):  # fmt: skip
         made.people.asked.clear()
         sign_in(browser, login)
         for path in (PAGE, f"{PAGE}/print"):
