@@ -118,9 +118,11 @@ async def reaches(desk: Desk, user: User, subjects: Sequence[Subject], purpose: 
         purpose: What the user said it is for; empty where nothing was asked: then each protocol's own.
     """
     asked = await situations(desk, user, subjects, purpose)
-    flat = [one for many in asked for one in many]
-    verdicts = iter(desk.book.policy().verdicts(flat))
-    return [_reach(desk, many, [next(verdicts) for _ in many]) for many in asked]
+    policy, titles = desk.book.policy(), desk.book.protocols().by_id()
+    different = dict.fromkeys(asked)  # most alerts of an inbox are alike
+    verdicts = iter(policy.verdicts(one for many in different for one in many))
+    made = {many: _reach(desk.config.agency, many, [next(verdicts) for _ in many], titles) for many in different}
+    return [made[many] for many in asked]
 
 
 async def withheld(desk: Desk, user: User, subject: Subject, purpose: str = "") -> tuple[Withheld, ...]:
@@ -182,8 +184,9 @@ def _tied(desk: Desk, user: User, about: tuple[str, ...]) -> set[str]:
     return {"lookup"} if any(one.at >= since and one.user == user.account.user for one in entries) else set()
 
 
-def _reach(desk: Desk, asked: Sequence[Situation], verdicts: Sequence[Verdict]) -> Reach:
-    own, titles = desk.config.agency, desk.book.protocols().by_id()
+def _reach(
+    own: str, asked: Sequence[Situation], verdicts: Sequence[Verdict], titles: Mapping[str, Protocol]
+) -> Reach:  # fmt: skip
     pairs = [(one, verdict) for one, verdict in zip(asked, verdicts, strict=True) if verdict.rung > NOTHING]
     rungs = {one.agency: verdict.rung for one, verdict in pairs}
     others = [rungs.get(one.agency, NOTHING) for one in asked if one.agency != own]
