@@ -21,7 +21,9 @@ from bridge.desk.access.protocols import Protocol
 from bridge.desk.access.reading import RUNGS
 from bridge.desk.access.records import Entry
 from bridge.desk.desk import Desk, User, desk_of, has_role, own_frame, render, signed_in
+from bridge.desk.exchange import wording
 from bridge.desk.exchange.room import BY_ITSELF
+from bridge.desk.exchange.rows import Incoming
 from bridge.desk.forms import posted
 
 ROLE: Final = "governance"
@@ -56,7 +58,8 @@ async def page(request: Request) -> Response:
         "refused": desk.book.refused,
         "sought": _sought(desk, since, wall),
         "determinations": _lines(desk, (bases.DETERMINATION, bases.DUTY), since, wall),
-        "drafts": _lines(desk, (f"{bases.DETERMINATION}_draft", f"{bases.LIFT}_draft"), since, wall),
+        "drafts": _drafts(desk, since, wall),
+        "requests": await asyncio.to_thread(_requests, desk),
         "glasses": _glasses(desk, since, wall),
         "findings": FINDINGS,
         "left": _left(await desk.names.left()),
@@ -144,6 +147,42 @@ def _opens(one: Protocol) -> str:
 def _lines(desk: Desk, kinds: Iterable[str], since: int, wall: int) -> list[standings.Line]:
     found = (one for kind in kinds for one in reversed(desk.records.of(kind, since, SHOWN_MAX)))
     return [standings.line(one, desk, wall) for one in found]
+
+
+def _drafts(desk: Desk, since: int, wall: int) -> list[standings.Line]:
+    """Determinations and liftings that wait for a second person, newest first."""
+    waiting: list[Entry] = []
+    for kind in (bases.DETERMINATION, bases.LIFT):
+        done = {one.body.get("draft") for one in desk.records.of(kind, since)}
+        waiting += [one for one in desk.records.of(f"{kind}_draft", since) if one.id not in done]
+    waiting.sort(key=lambda one: one.at, reverse=True)
+    return [standings.line(one, desk, wall) for one in waiting[:SHOWN_MAX]]
+
+
+def _requests(desk: Desk) -> list[tuple[str, list[tuple[str, ...]]]]:
+    """What agencies asked of each other, newest first: who, what, why and what came of it; not about whom."""
+    if desk.exchange is None:
+        return []
+    now, accounts = desk.now(), desk.accounts
+    theirs = [
+        (wording.incoming(row, desk.config, now), _decider(row, desk))
+        for row in desk.exchange.holder.recent(SHOWN_MAX)
+    ]
+    ours = [
+        (wording.outgoing(row, desk.config, now), standings.name(accounts, row.user))
+        for row in desk.exchange.asker.recent(desk.config.teams, SHOWN_MAX)
+    ]
+    return [
+        (title, [(one.when, one.who, f"{one.what}, {one.why}", one.state, by) for one, by in rows])
+        for title, rows in (("Asked of us", theirs), ("Asked by us", ours))
+    ]
+
+
+def _decider(row: Incoming, desk: Desk) -> str:
+    """Who answered or refused, or that the protocol alone did."""
+    if row.automatic:
+        return "its protocol, by itself"
+    return standings.name(desk.accounts, row.user_here) if row.user_here else "nobody yet"
 
 
 def _sought(desk: Desk, since: int, wall: int) -> list[standings.Line]:

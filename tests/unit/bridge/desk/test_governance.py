@@ -14,6 +14,7 @@ from bridge.desk.accounts import Account
 from bridge.desk.audit import Audit, Break, newest, verify
 from bridge.desk.exchange.room import BY_ITSELF
 from tests.unit.bridge.desk.support import _HASH, ANN, HOUR_MS, NOW, Client, Made, alert, sign_in, token
+from tests.unit.bridge.desk.surface import fill
 
 WHY = "The child is at the address now with the alleged offender."
 
@@ -88,6 +89,39 @@ def test_consents_being_sought_are_shown_until_they_are_decided(made: Made, gale
     refused = {**sought, "state": "refused", "owner": ""}
     made.desk.records.append("consent", ("record:aa",), "u-sam", bases.plain(bases.consent(refused, NOW)))
     assert "sought by Sam Duty" not in gale.get("/governance").text
+    gale.__exit__()
+
+
+def test_a_determination_waits_for_a_second_person_until_one_has_agreed(made: Made, gale: Client) -> None:
+    body = {"why": WHY, "agencies": ["police"], "author": "u-sam", "until_at": NOW + 24 * HOUR_MS}
+    draft = made.desk.records.append("determination_draft", ("record:aa",), "u-sam", body)
+    assert "waits for a second person" in gale.get("/governance").text
+    agreed = {**body, "draft": draft.id, "reviewed_by": "u-alex"}
+    made.desk.records.append("determination", ("record:aa",), "u-alex", agreed)
+    page = gale.get("/governance").text
+    assert WHY in page
+    assert "waits for a second person" not in page
+    gale.__exit__()
+
+
+def said(page: str) -> str:
+    """The words of a page, without its marks."""
+    return re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", page))
+
+
+def test_requests_between_agencies_are_listed_with_who_decided_and_not_about_whom(made: Made) -> None:
+    fill(made)
+    gale = Client(made)
+    sign_in(gale, "gale")
+    page = gale.get("/governance").text
+    asked = said(page[page.index('id="asked"') : page.index('id="protocols"')])
+    assert "Northmere Police Who this is, to know who the child is; basis claimed: a duty to share Open" in asked
+    assert "nobody yet" in asked
+    assert "Sam Duty" in asked
+    assert ANN.hex() not in page
+    (row,) = made.desk.exchange.holder.recent(9)
+    made.desk.exchange.holder.refuse(row.request_id, "u-sam", "no_basis")
+    assert "Refused Sam Duty" in said(gale.get("/governance").text)
     gale.__exit__()
 
 
