@@ -64,7 +64,9 @@ class Names:
         self._audit = audit
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="names")
 
-    async def read(self, user: str, page: str, team: str, records: tuple[bytes, ...]) -> dict[bytes, Named]:
+    async def read(
+        self, user: str, page: str, team: str, records: tuple[bytes, ...], shown: tuple[str, ...] = ()
+    ) -> dict[bytes, Named]:
         """Names of records, after the read is in the audit.
 
         Args:
@@ -72,6 +74,7 @@ class Names:
             page: Which page asks, a closed word.
             team: Team whose page it is.
             records: Own record pseudonyms.
+            shown: Ids of what the page shows; where nobody is named, the read of these is in the audit.
 
         Returns:
             Those that the store holds.
@@ -79,9 +82,10 @@ class Names:
         Raises:
             AuditDown: The audit cannot be written; nothing was read.
         """
-        if not records:
+        if not records and not shown:
             return {}
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, user, page, team, records)
+        line = f"name_{page}" if records else f"read_{page}", tuple(record.hex() for record in records) or shown
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, user, team, line, records)
 
     async def facts(self, groups: Sequence[tuple[bytes, ...]], assessing: Assessing | None, now: int) -> list[Facts]:
         """What own systems say of groups of records that decides what may be seen; no name is read.
@@ -116,8 +120,10 @@ class Names:
         """What left the bridge, day by day: counts, about nobody."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._people.left)
 
-    def _read(self, user: str, page: str, team: str, records: tuple[bytes, ...]) -> dict[bytes, Named]:
-        self._audit.record(user, f"name_{page}", tuple(record.hex() for record in records), team=team)
+    def _read(
+        self, user: str, team: str, line: tuple[str, tuple[str, ...]], records: tuple[bytes, ...]
+    ) -> dict[bytes, Named]:
+        self._audit.record(user, *line, team=team)
         found = ((record, self._people.person(record)) for record in records)
         return {record: named(person) for record, person in found if person is not None}
 

@@ -72,7 +72,8 @@ async def _page(request: Request, user: User, team: str, problem: str = "", stat
     may = await reaches(desk, user, [about(row) for row in rows])
     cuts = [cut for row, one in zip(rows, may, strict=True) if (cut := cut_suggestion(row, one))]
     records = tuple(dict.fromkeys(record for cut in cuts for record in evidence.own_records(cut)))
-    names = await desk.names.read(user.account.user, "suggestions", team, records)
+    shown = tuple(cut["suggestion_id"] for cut in cuts)
+    names = await desk.names.read(user.account.user, "suggestions", team, records, shown)
     now = desk.now()
     context = {
         **await frame(request, user, team),

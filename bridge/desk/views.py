@@ -171,7 +171,8 @@ async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:
         name: [one for alert in some if (one := cards.seen(desk, alert, next(may))).cut]
         for name, some in shown.items()
     }
-    names = await read_names(desk, user, "inbox", team, [one.cut for some in seen.values() for one in some])
+    cuts = [one.cut for some in seen.values() for one in some]
+    names = await read_names(desk, user, "inbox", team, cuts, tuple(cut["alert_id"] for cut in cuts))
 
     def card(one: cards.Seen, take: bool) -> Markup:
         standing = standings.get(one.cut["alert_id"], deeds.NOBODY)
@@ -208,17 +209,17 @@ async def _presented(
     desk = desk_of(request)
     may = await reaches(desk, user, [about_notice(notice, desk.config) for notice in notices])
     cuts = [cut for notice, one in zip(notices, may, strict=True) if (cut := cut_presence(notice, one))]
-    names = await read_names(desk, user, "presence", team, cuts)
+    names = await read_names(desk, user, "presence", team, cuts, tuple(cut["notice_id"] for cut in cuts))
     now = desk.now()
     return [pages.presented(cut, names, desk.config, now) for cut in cuts]
 
 
-async def read_names(
-    desk: Desk, user: User, page: str, team: str, cuts: Iterable[Mapping[str, Any]]
+async def read_names(  # noqa: PLR0913, PLR0917  (who reads what)
+    desk: Desk, user: User, page: str, team: str, cuts: Iterable[Mapping[str, Any]], shown: tuple[str, ...] = ()
 ) -> dict[bytes, Any]:
-    """Names of the records that the cuts show: none where the rung of the record is not reached."""
+    """Names of the records that the cuts show: none where the rung of the record is not reached; `shown` as there."""
     records = tuple(dict.fromkeys(record for cut in cuts for record in cut.get("records", ())))
-    return await desk.names.read(user.account.user, page, team, records)
+    return await desk.names.read(user.account.user, page, team, records, shown)
 
 
 def about_alert(alert: Mapping[str, Any]) -> Subject:

@@ -106,6 +106,7 @@ REASONS: Final = {
 ACTIONS: Final = {
     "alert": "Alert read", "bases": "Bases read", "break_glass": "Looked at once, in an emergency",
     "look_up": "Looked somebody up", "look_up_answer": "Answer to a look-up read",
+    "read_answer": "Answer of another agency read", "read_request": "Request to another agency read",
     "access_log": "Access log read", "governance": "Governance page read", "review": "Emergency reviewed",
     "sign_in": "Signed in", "sign_out": "Signed out", "step_up": "Confirmed who they are",
 }  # fmt: skip
@@ -176,6 +177,8 @@ def action(code: str) -> str:
     """
     if code.startswith("name_"):
         return f"Names read: {code.removeprefix('name_').replace('_', ' ')}"
+    if code.startswith("read_") and code not in ACTIONS:
+        return f"Read without names: {code.removeprefix('read_').replace('_', ' ')}"
     return ACTIONS.get(code, code.replace("_", " ").capitalize())
 
 

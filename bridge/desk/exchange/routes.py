@@ -54,6 +54,8 @@ async def requests(request: Request) -> Response:
     incoming = [wording.incoming(row, desk.config, now) for row in rows if await may.may_decide(desk, user, row)]
     asked = await asyncio.to_thread(exchange.asker.recent, user.account.teams, ROWS_MAX)
     outgoing = [wording.outgoing(row, desk.config, now) for row in asked if await _may_read(desk, user, row)]
+    shown = tuple(line.request_id for line in (*incoming, *outgoing))
+    await desk.names.read(user.account.user, "requests", team, (), shown)
     context = {"incoming": incoming, "outgoing": outgoing, "page": "requests"}
     return render("exchange/list.html", {**await frame(request, user, team), **context})
 
@@ -134,7 +136,7 @@ async def _decide_page(
 ) -> Response:  # fmt: skip
     desk, exchange, _ = _room(request, user)
     records = tuple(bytes.fromhex(record) for record in row.records)
-    names = await desk.names.read(user.account.user, "request", team, records)
+    names = await desk.names.read(user.account.user, "request", team, records, (row.request_id,))
     verdict = await asyncio.to_thread(exchange.holder.verdict, row)
     account = desk.accounts.user(row.user_here)
     context = {
@@ -165,10 +167,9 @@ async def _answer_page(request: Request, user: User, team: str, row: Outgoing) -
 
     def read() -> None:
         facts = {"team": row.team, "agency": row.asked, "kind": row.kind, "sha256": row.sha256}
-        desk.audit.record(who, "read_answer", subjects, **facts)
+        desk.audit.record(who, "read_answer" if content else "read_request", subjects, **facts)
 
-    if content is not None:
-        await asyncio.to_thread(read)
+    await asyncio.to_thread(read)
     missing = await withheld(desk, user, subject) if content is not row.content else ()
     closed = [one for one in missing if one.agency == row.asked]
     context = {

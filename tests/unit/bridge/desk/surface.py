@@ -96,7 +96,7 @@ def fill(made: Made) -> tuple[Values, ...]:
         made.arrives(message)
     made.people.profiles[ANN] = {
         "op": "upsert", "age_band": "5-9", "to_18": True, "to_25": True, "group": "", "allocation": "mash",
-        "restricted": False, "unborn_of": b"", "statuses": [],
+        "restricted": False, "unborn_of": b"", "statuses": [], "pseudonym": ANN,
     }  # fmt: skip
     if made.desk.exchange is None:
         made.join()
