@@ -48,7 +48,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Row:
-    """One alert. Empty or None where the rung does not reach."""
+    """One alert. Empty or None where the rung does not reach; `below`: raised, and under the line again by now."""
 
     alert_id: str
     reference: str
@@ -86,6 +86,7 @@ class Row:
     whose_line: str = ""
     score_permille: int = 0
     line_permille: int = 0
+    below: bool = False
 
 
 @dataclass(frozen=True)
@@ -239,6 +240,7 @@ def _summary(cut: Mapping[str, Any], now: int) -> dict[str, Any]:
         "correction": words.correction(cut["correction"]),
         "score_permille": 1000 * score // scale,
         "line_permille": 1000 * line // scale,
+        "below": cut["direction"] != "step_down" and score < line,
     }
 
 

@@ -31,6 +31,8 @@ from bridge.desk.rungs import cut_alert, cut_household, cut_links, cut_presence
 RECENT_MS: Final = 24 * 3600 * 1000  # presence shown above the inbox; all of it has a page
 RECENT_MAX: Final = 5
 TAKEN_MAX: Final = 20  # rows of what others have, and of what is closed
+MORE_MAX: Final = 450  # rows more of each group, by and by; who has more waiting alerts than 500 has another problem
+MORE_DIGITS: Final = 4
 LOOK_AGAIN_MS: Final = 24 * 3600 * 1000
 JUST_MS: Final = 60 * 1000  # a snooze that ended while a page was on its way to its stream is told once more
 STREAM_WAIT_MS: Final = 3_000  # how often an idle stream looks whether the user is signed in and a snooze has ended
@@ -158,12 +160,13 @@ async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:
     kept = await desk.inbox.kept(team)
     standings = deeds.standings(kept.alerts, kept.deeds)
     sorted_ = pages.sort(kept.alerts, standings, me, now)
+    more = _more(request)
     shown = {
-        "waiting": sorted_.waiting[: pages.ROWS_MAX],
-        "mine": sorted_.mine[: pages.ROWS_MAX],
-        "taken": sorted_.taken[:TAKEN_MAX],
-        "snoozed": sorted_.snoozed[:TAKEN_MAX],
-        "closed": sorted_.closed[:TAKEN_MAX],
+        "waiting": sorted_.waiting[: pages.ROWS_MAX + more],
+        "mine": sorted_.mine[: pages.ROWS_MAX + more],
+        "taken": sorted_.taken[: TAKEN_MAX + more],
+        "snoozed": sorted_.snoozed[: TAKEN_MAX + more],
+        "closed": sorted_.closed[: TAKEN_MAX + more],
     }
     alerts = [alert for some in shown.values() for alert in some]
     may = iter(await reaches(desk, user, [about_alert(alert) for alert in alerts]))
@@ -189,11 +192,19 @@ async def _rows(request: Request, user: User, team: str) -> dict[str, Any]:
         },
         "counts": {name: len(getattr(sorted_, name)) for name in seen},
         "waiting_count": len(sorted_.waiting),
+        "more": more,
+        "more_still": min(MORE_MAX, more + pages.ROWS_MAX),
         "asked_of_me": await asyncio.to_thread(_asked_of, desk, user, team),
         "notices": await _presented(request, user, team, recent[:RECENT_MAX]),
         "notice_count": len(recent),
         "part": False,
     }
+
+
+def _more(request: Request) -> int:
+    """How many rows of each group a user asked for beyond those that a page begins with."""
+    asked = request.query_params.get("more", "")
+    return min(MORE_MAX, int(asked)) if asked.isascii() and asked.isdecimal() and len(asked) <= MORE_DIGITS else 0
 
 
 def _asked_of(desk: Desk, user: User, team: str) -> list[tuple[str, str]]:

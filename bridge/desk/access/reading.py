@@ -21,6 +21,7 @@ RUNGS: Final = (
     "a summary with the figures",
     "the record",
 )
+OTHERS: Final = "Other agencies"
 BARS: Final = {
     ASSESSMENT_FIRST: "your own assessment comes first",
     RESTRICTED: "a child is restricted",
@@ -54,28 +55,36 @@ def of(may: Reach, closed: Iterable[Withheld], config: Config) -> dict[str, Any]
 
 
 def because(may: Reach, config: Config) -> tuple[Reason, ...]:
-    """Why each agency's information is open, in words; an agency that may not be named is one of others."""
-    found = (Reason(_agency(one.agency, may, config), _capital(RUNGS[one.rung]), _why(one)) for one in may.because)
-    return tuple(dict.fromkeys(found))
+    """Why information is open, in words, agencies together where it is the same; one not to be named is of others."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for one in may.because:
+        told.setdefault((_capital(RUNGS[one.rung]), _why(one)), []).append(_agency(one.agency, may, config))
+    return tuple(Reason(_together(agencies), rung, why) for (rung, why), agencies in told.items())
 
 
 def withheld(closed: Iterable[Withheld], may: Reach, config: Config) -> tuple[str, ...]:
-    """What is withheld of each agency's information and what would open it, a sentence an agency and way of opening.
+    """What is withheld and what would open it, a sentence each way of opening.
 
-    Rungs that the same things would open are told together.
+    Rungs and agencies to which the same applies are told together.
     """
     told: dict[tuple[str, str, tuple[str, ...]], list[int]] = {}
     for one in closed:
         told.setdefault((one.agency, one.barred, one.remedies), []).append(one.rung)
-    found = (
-        _sentence(_agency(agency, may, config), rungs, barred, ways) for (agency, barred, ways), rungs in told.items()
-    )
-    return tuple(dict.fromkeys(found))
+    alike: dict[str, list[str]] = {}
+    for (agency, barred, ways), rungs in told.items():
+        alike.setdefault(_sentence(rungs, barred, ways), []).append(_agency(agency, may, config))
+    return tuple(f"{_together(agencies)}: {said}" for said, agencies in alike.items())
+
+
+def _together(agencies: Iterable[str]) -> str:
+    """Agencies, those that may not be named last and once."""
+    named = dict.fromkeys(agencies)
+    return words.joined([*(one for one in named if one != OTHERS), *([OTHERS] if OTHERS in named else ())])
 
 
 def _agency(agency: str, may: Reach, config: Config) -> str:
     named = agency == config.agency or may.of(agency) >= CALL_RUNG
-    return config.agency_name(agency) if named else "Other agencies"
+    return config.agency_name(agency) if named else OTHERS
 
 
 def _why(one: Because) -> str:
@@ -83,13 +92,13 @@ def _why(one: Because) -> str:
     return ". ".join(part for part in (one.title, one.legal_basis, with_) if part) + "."
 
 
-def _sentence(agency: str, rungs: list[int], barred: str, ways: tuple[str, ...]) -> str:
+def _sentence(rungs: list[int], barred: str, ways: tuple[str, ...]) -> str:
     what = words.joined([RUNGS[rung] for rung in dict.fromkeys(rungs)])
     why = f", because {BARS[barred]}" if barred in BARS else ""
     if not ways:  # nothing alone opens it; once the bar is gone, something may
         then = "Whether it opens once that has changed is said here then" if why else "Your protocols do not open it"
-        return f"{agency}: {what}{why}. {then}."
-    return f"{agency}: {what}{why}. It opens when {' or when '.join(REMEDIES[way] for way in ways)}."
+        return f"{what}{why}. {then}."
+    return f"{what}{why}. It opens when {' or when '.join(REMEDIES[way] for way in ways)}."
 
 
 def _capital(text: str) -> str:

@@ -304,3 +304,30 @@ def test_markup_in_a_message_stays_text(desk: Made, client: Client) -> None:
     page = client.get(f"/alerts/{ALERT}").text
     assert "<script>alert" not in page
     assert "<b>x" not in page
+
+
+def test_more_of_a_long_list_is_shown_on_request_and_stays_so_when_something_changes(
+    desk: Made, client: Client
+) -> None:
+    for number in range(120):
+        desk.arrives(alert(f"{number:032x}", respond_by_at=NOW + number))
+    sign_in(client)
+    page = client.get("/inbox/mash").text
+    assert page.count('class="desk-card ') == 50
+    assert "The 50 most urgent of 120 are shown." in page
+    for asked, shown in (("50", 100), ("100", 120), ("99999", 50), ("-1", 50), ("x", 50)):
+        page = client.get(f"/inbox/mash?more={asked}").text
+        assert page.count('class="desk-card ') == shown, asked
+        fetched = re.findall(r'hx-get="(/inbox/mash/rows[^"]*)"', page)[0]
+        assert client.get(fetched).text.count('class="desk-card ') == shown, asked
+    page = client.get("/inbox/mash").text
+    assert '"/inbox/mash?more=50#waiting"' in page
+
+
+def test_an_alert_that_is_under_its_line_again_says_now(desk: Made, client: Client) -> None:
+    desk.arrives(alert(score_ppm=90_000, threshold_ppm=120_000))
+    sign_in(client)
+    for path in ("/inbox/mash", f"/alerts/{ALERT}"):
+        assert re.search("[Ss]core now <strong>9.0 %", client.get(path).text), path
+    desk.arrives(alert(score_ppm=130_000, threshold_ppm=120_000, version=2))
+    assert "ore now" not in client.get("/inbox/mash").text
