@@ -31,11 +31,11 @@ $(STAMP): Makefile pyproject.toml uv.lock demo/stack/kafka-debezium.lock
 demo: install ## the whole mission on real components; ONCE=1 ends by itself, KILL=1 kills processes, DEMO_JSON=out.json
 	@SIGHTLINE_TYPED_AT=$(TYPED_AT) ONCE="$(ONCE)" KILL="$(KILL)" DEMO_JSON="$(DEMO_JSON)" $(RUN)/sightline demo
 
-test: install ## everything that CI runs, in one pytest run
-	@$(RUN)/python -m pytest $(PYTEST)
+test: check ## everything that CI runs: what `check` does, then on the real stack and in a real browser
+	@$(RUN)/python -m pytest -m "integration or browser" $(PYTEST)
 
-check: install ## style, types and the tests that need no stack and no browser
-	@$(RUN)/python -m pytest -m "not integration and not browser" $(PYTEST)
+check: install ## style, types and the tests that need no stack and no browser, on all cores
+	@$(RUN)/python -m pytest -m "not integration and not browser" -n auto --dist loadfile $(PYTEST)
 
 check-long: install ## all tests, and those that take minutes each (files long_*.py)
 	@$(RUN)/python -m pytest -o python_files="test_*.py long_*.py" $(PYTEST)
