@@ -200,20 +200,14 @@ def team_of(request: Request, user: User) -> str:
     return str(team)
 
 
-async def alert_of(request: Request, user: User) -> tuple[str, dict[str, Any]]:
-    """The alert in the address and its team, where the team is the user's.
-
-    Raises:
-        HTTPException: 404 where there is no such alert, or it is not the user's.
-    """
+async def alert_of(request: Request, user: User) -> tuple[str, dict[str, Any]] | None:
+    """The alert in the address and its team; None where there is none, or its team is not the user's."""
     desk = desk_of(request)
     found: tuple[str, dict[str, Any]] | None = None
     for team in user.account.teams:
         if team in desk.config.teams:
             alert = await desk.inbox.alert(team, request.path_params["alert_id"])
             found = (team, alert) if alert is not None and found is None else found
-    if found is None:
-        raise HTTPException(404)
     return found
 
 

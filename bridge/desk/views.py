@@ -250,11 +250,11 @@ async def alert_for(request: Request, user: User) -> Found:
     Raises:
         HTTPException: 404 where there is no such alert, or it is not the user's.
     """
-    team, message = await alert_of(request, user)
-    may = await reach(desk_of(request), user, about_alert(message))
-    if may.top < 0:
+    found = await alert_of(request, user)
+    may = await reach(desk_of(request), user, about_alert(found[1])) if found else None
+    if found is None or may is None or may.top < 0:  # one answer from one place: nobody learns which it was
         raise HTTPException(404)
-    return Found(team, message, may)
+    return Found(*found, may)
 
 
 async def alert_page(
